@@ -1,0 +1,153 @@
+"""From a text to ids: paragraphs, sentences, words, and hashed n-grams.
+
+The same code runs in training and on the device. The rules use nothing that another language lacks
+(regular expressions over Unicode letters and digits, 32-bit integer arithmetic), so that a port can
+be proved right with the golden examples of a bundle.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgdist_edge.errors import InputError
+from mgdist_edge.views import Views
+
+PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
+"""The first two words of every vocabulary: ids 0 and 1."""
+
+WORDS = re.compile(r"\w+|[^\w\s]")
+PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
+SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n[^\S\n]*\n\s*")
+LONGEST = 1_000_000
+"""Characters of a text that are read; the rest could not reach the network anyway."""
+
+
+def words(text: str, *, lowercase: bool) -> list[str]:
+    """Return the words and the punctuation marks of a text, in order."""
+    return WORDS.findall(text.lower() if lowercase else text)
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """The fitted numbers that turn a text into ids.
+
+    Attributes:
+        vocabulary: word -> id; ``<PAD>`` is 0, ``<UNKNOWN>`` is 1.
+        lowercase: read capital letters as small ones.
+        levels: granularity -> samples of its longest unit, finest first.
+        order: longest n-gram with an id of its own; 1 is words only.
+        buckets: ids that the hashed n-grams share, behind those of the words.
+    """
+
+    vocabulary: Mapping[str, int]
+    lowercase: bool
+    levels: Mapping[str, int]
+    order: int = 1
+    buckets: int = 0
+
+    @cached_property
+    def rows(self) -> int:
+        """Ids in all, so rows of the embedding."""
+        return len(self.vocabulary) + self.buckets
+
+    def views(self, text: str) -> Views:
+        """Cut a text into ids.
+
+        Words beyond a unit go on in the next one; what is beyond the last unit of the coarsest level is
+        left out.
+
+        Returns:
+            samples (T, order) int32: the word's id, then that of the pair and the triple that end at it
+            (0 where they would begin before the unit), and the lengths of all units.
+
+        Raises:
+            InputError: there is no word in the text.
+        """
+        nested = [list(self._units(part)) for part in self._parts(text[:LONGEST])]
+        nested = [units for units in nested if units]
+        if not nested:
+            raise InputError("expected a text with at least one word; got an empty one")
+        lengths = _lengths(nested, list(self.levels.values()))
+        flat = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.int32)[: int(lengths[0].sum())]
+        return Views(ngrams(flat, lengths[0], self.order, len(self.vocabulary), self.buckets), lengths)
+
+    def _parts(self, text: str) -> list[str]:
+        return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
+
+    def _units(self, part: str) -> Iterator[list[int]]:
+        """Yield the units of the finest level, each at most as long as that level allows."""
+        lookup, longest = self.vocabulary.get, self.levels["word"]
+        for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
+            ids = [lookup(word, 1) for word in words(piece, lowercase=self.lowercase)]
+            if len(self.levels) == 1:
+                ids = ids[:longest]
+            for start in range(0, len(ids), longest):
+                yield ids[start : start + longest]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a manifest holds; the vocabulary travels as tokenizer.json."""
+        return {
+            "kind": "text",
+            "lowercase": self.lowercase,
+            "levels": dict(self.levels),
+            "order": self.order,
+            "buckets": self.buckets,
+        }
+
+
+def _lengths(nested: Sequence[Sequence[Sequence[int]]], longest: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
+    """Return the lengths of each level's units, from paragraphs of sentences of ids."""
+    lengths = [[len(unit) for units in nested for unit in units]]
+    if len(longest) == 3:
+        lengths.append([size for units in nested for size in _wrapped(len(units), longest[1])])
+    if len(longest) > 1:
+        lengths.append([min(len(lengths[-1]), longest[-1])])
+        for level in reversed(range(len(lengths) - 1)):
+            lengths[level] = lengths[level][: sum(lengths[level + 1])]
+    return tuple(np.array(level, np.int32) for level in lengths)
+
+
+def _wrapped(count: int, longest: int) -> list[int]:
+    return [min(longest, count - start) for start in range(0, count, longest)]
+
+
+def ngrams(
+    ids: NDArray[np.int32], lengths: NDArray[np.int32], order: int, vocabulary: int, buckets: int
+) -> NDArray[np.int32]:
+    """Put beside each word's id those of the n-grams that end at it.
+
+    Args:
+        ids: (T,) of the words.
+        lengths: (N,) words of each unit; an n-gram does not cross units.
+        order: longest n-gram.
+        vocabulary: ids of words; those of n-grams come behind them.
+        buckets: ids of n-grams.
+
+    Returns:
+        (T, order); 0 where an n-gram would begin before its unit.
+    """
+    columns = np.zeros((len(ids), order), np.int32)
+    columns[:, 0] = ids
+    if order > 1:
+        starts = np.cumsum(lengths) - lengths
+        place = np.arange(len(ids)) - np.repeat(starts, lengths)
+        for n in range(2, order + 1):
+            hashed = _hash(np.stack([ids[n - 1 - back : len(ids) - back] for back in range(n)]))
+            inside = place[n - 1 :] >= n - 1
+            columns[n - 1 :, n - 1] = np.where(inside, vocabulary + hashed % np.uint32(buckets), 0)
+    return columns
+
+
+def _hash(ids: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """Hash each column of (n, T) ids: FNV-1a over whole ids, then two rounds of mixing, all modulo 2**32."""
+    mixed = np.full(ids.shape[1], 2166136261, np.uint32)
+    for row in ids.astype(np.uint32):
+        mixed = (mixed ^ row) * np.uint32(16777619)
+    mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
+    return mixed ^ (mixed >> np.uint32(12))

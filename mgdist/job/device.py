@@ -1,0 +1,20 @@
+"""What the device allows."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from mgdist.job.strict import Bytes, Seconds, Spec, as_tuple
+
+
+class DeviceSpec(Spec):
+    """Limits of the bundle on the device, measured on this host with the edge runtime."""
+
+    max_size: Annotated[Bytes | None, Field(gt=0)] = None
+    """bytes of the bundle, such as 2 MB; null: no limit"""
+    max_latency: Annotated[Seconds | None, Field(gt=0)] = None
+    """median time of a prediction from raw input on one thread, such as 20 ms; null: no limit"""
+    max_memory: Annotated[Bytes | None, Field(gt=0)] = None
+    """resident memory at its peak, such as 120 MB; null: no limit"""
+    unit_counts: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=6)] = (1, 4, 16)
+    """units that one call of a level takes: one signature each; they share their weights"""

@@ -1,0 +1,103 @@
+"""Reading a job file: all mistakes at once, each with its line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from mgdist.errors import JobError
+from mgdist.job.mistakes import Mistake
+from mgdist.job.point import checked, replace
+from mgdist.job.spec import Job
+
+LARGEST = 1_000_000
+"""Bytes of a job file at most; a longer one is something else."""
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Job:
+    """Read a job file, with ``dotted.path=value`` overrides laid over it.
+
+    Raises:
+        JobError: the file or an override is wrong; one line a mistake,
+            ``file:line: path: what was expected; what was found; what to do``.
+    """
+    marked = _parsed(Path(path))
+    document = _plain(marked)
+    for override in overrides:
+        _override(document, override)
+    job, mistakes = checked(document)
+    if job is None:
+        raise JobError("\n".join(_line(path, marked, mistake, overrides) for mistake in mistakes))
+    return job
+
+
+def _parsed(path: Path) -> CommentedMap:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            raise JobError(f"{path}: expected a job file of at most {LARGEST:,} bytes; it is longer")
+        marked = YAML(typ="rt", pure=True).load(raw.decode("utf-8"))
+    except OSError as error:
+        raise JobError(f"{path}: cannot be read: {error.strerror}; name a job file, such as jobs/doc_cls.yaml") from error
+    except UnicodeDecodeError as error:
+        raise JobError(f"{path}: expected UTF-8 text; byte {error.start} is not; save the file as UTF-8") from error
+    except MarkedYAMLError as error:
+        line = (error.problem_mark or error.context_mark).line + 1 if error.problem_mark or error.context_mark else 1
+        problem = (error.problem or error.context or "not YAML").splitlines()[0]
+        raise JobError(f"{path}:{line}: not YAML: {problem}") from error
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise JobError(f"{path}:1: not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(marked, CommentedMap):
+        raise JobError(f"{path}:1: expected a mapping of sections such as name, task, data; got {type(marked).__name__}")
+    return marked
+
+
+def _plain(node: Any) -> Any:
+    """Return ruamel's round-trip values as Python's own."""
+    if isinstance(node, dict):
+        return {_plain(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _override(document: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise JobError(f"--set {override}: expected path=value, such as train.lr=0.01")
+    try:
+        replace(document, path, _plain(YAML(typ="rt", pure=True).load(text)) if text else "")
+    except YAMLError as error:
+        raise JobError(f"--set {override}: the value is not YAML: {str(error).splitlines()[0]}") from error
+    except KeyError as error:
+        raise JobError(f"--set {override}: {path}: the job has no such field") from error
+
+
+def _line(path: str | Path, marked: CommentedMap, mistake: Mistake, overrides: Sequence[str]) -> str:
+    for override in overrides:
+        if mistake.path and override.partition("=")[0] == mistake.path:
+            return f"--set {override}: {mistake.path}: {mistake.message}"
+    return f"{path}:{_line_of(marked, mistake.path)}: {mistake.path or 'job'}: {mistake.message}"
+
+
+def _line_of(marked: Any, path: str) -> int:
+    """Return the 1-based line of the deepest part of a dotted path that is in the file.
+
+    Keys may hold dots themselves, as those of ``search.space`` do.
+    """
+    line = 1
+    while isinstance(marked, CommentedMap):
+        keys = [key for key in marked if path == str(key) or path.startswith(f"{key}.")]
+        if not keys:
+            return line
+        key = max(keys, key=lambda k: len(str(k)))
+        line = marked.lc.key(key)[0] + 1
+        path, marked = path[len(str(key)) + 1 :], marked[key]
+    return line

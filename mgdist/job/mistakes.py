@@ -1,0 +1,121 @@
+"""Pydantic's findings as dotted paths and sentences for people."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from mgdist.job.spec import Job
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong with a job: the dotted path at fault, and what to do."""
+
+    path: str
+    message: str
+
+
+def mistakes_of(error: ValidationError, document: Any) -> list[Mistake]:
+    """Return all that pydantic found in ``document``, with the user's own paths."""
+    return [_mistake(details, document) for details in error.errors(include_url=False)]
+
+
+def _mistake(details: ErrorDetails, document: Any) -> Mistake:
+    path = own_path(details["loc"], document)
+    return Mistake(".".join(map(str, path)), _sentence(details, path, document))
+
+
+def own_path(loc: Sequence[int | str], document: Any) -> tuple[int | str, ...]:
+    """Drop from a pydantic location the names of union members, which the user never wrote."""
+    path: list[int | str] = []
+    node = document
+    for index, name in enumerate(loc):
+        last = index == len(loc) - 1
+        if isinstance(node, dict) and name not in node and node.get("kind") == name and not last:
+            continue
+        if isinstance(name, str) and (name.startswith("function-") or name.endswith("]")):
+            continue
+        path.append(name)
+        node = node.get(name) if isinstance(node, dict) else node
+    return tuple(path)
+
+
+def _sentence(details: ErrorDetails, path: Sequence[int | str], document: Any) -> str:
+    got = _shown(details["input"])
+    match details["type"]:
+        case "extra_forbidden":
+            return _unknown(str(path[-1]), fields_at(path[:-1], document))
+        case "missing":
+            return "expected a value; it is missing"
+        case "union_tag_invalid":
+            allowed = details["ctx"]["expected_tags"].replace("'", "")
+            tag = str(details["ctx"]["tag"])
+            return f"expected kind: {allowed}; got {tag!r}{_meant(tag, allowed.split(', '))}"
+        case "union_tag_not_found":
+            return "expected a mapping with a kind; it has none"
+        case "value_error":
+            return str(details["ctx"]["error"])
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"expected a mapping; got {got}"
+        case "literal_error":
+            allowed = details["ctx"]["expected"].replace("'", "")
+            return f"expected {allowed}; got {got}{_meant(got, allowed.replace(' or ', ', ').split(', '))}"
+        case _:
+            return f"{_lower(details['msg'])}; got {got}"
+
+
+def _lower(message: str) -> str:
+    return message.replace("Input should be", "expected").replace("Value should", "expected to")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _unknown(name: str, fields: Sequence[str]) -> str:
+    known = "" if not fields else f"; it has {', '.join(fields)}"
+    return f"the job has no such field{_meant(name, fields) or known}"
+
+
+def _meant(name: str, among: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name.strip("'"), among, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Job.model_json_schema()
+
+
+def fields_at(path: Sequence[int | str], document: Any) -> list[str]:
+    """Return the names of the fields that a job has at a path; the kinds are read from the document."""
+    schema, node = _schema(), document
+    for name in path:
+        schema = _step(_resolved(schema, node), name)
+        node = node.get(name) if isinstance(node, dict) else None
+    return list(_resolved(schema, node).get("properties", {}))
+
+
+def _step(schema: dict[str, Any], name: int | str) -> dict[str, Any]:
+    inner = schema.get("properties", {}).get(name) or schema.get("additionalProperties") or schema.get("items")
+    return inner if isinstance(inner, dict) else {}
+
+
+def _resolved(schema: dict[str, Any], node: Any) -> dict[str, Any]:
+    while True:
+        if "$ref" in schema:
+            schema = _schema()["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+        elif "discriminator" in schema:
+            kind = node.get("kind") if isinstance(node, dict) else None
+            target = schema["discriminator"]["mapping"].get(kind)
+            schema = {"$ref": target} if target else {}
+        elif "anyOf" in schema:
+            schema = next((s for s in schema["anyOf"] if s.get("type") != "null"), {})
+        else:
+            return schema

@@ -1,0 +1,43 @@
+"""The network above and around the granularities."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mgdist.job.strict import Spec
+
+
+class NgramSpec(Spec):
+    """Vectors for neighbouring words, hashed (Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017)."""
+
+    order: int = Field(2, ge=2, le=3)
+    """longest n-gram: 2 pairs, 3 triples too; each is added at its last word"""
+    buckets: int = Field(50_000, ge=1, le=10_000_000)
+    """rows of the embedding that the n-grams share"""
+
+
+class EmbeddingSpec(Spec):
+    """The one table of vectors, for words and for hashed n-grams."""
+
+    width: int | None = Field(None, ge=1, le=4096)
+    """numbers of a word's vector; as wide as the model where it is null"""
+    ngrams: NgramSpec | None = None
+    """vectors for neighbouring words; null: words only"""
+    idf: bool = False
+    """start each row scaled by its inverse document frequency in the training split"""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """share of the embedded numbers dropped in training"""
+    word_dropout: float = Field(0.0, ge=0, lt=1)
+    """share of whole words (and n-grams) dropped in training"""
+
+
+class ModelSpec(Spec):
+    """Widths, embedding, and how the granularities are fused."""
+
+    width: int = Field(64, ge=1, le=4096)
+    """D, the numbers of a state in every encoder"""
+    embedding: EmbeddingSpec = EmbeddingSpec()
+    fusion: Literal["concat", "gated"] = "concat"
+    """the levels side by side, or their sum weighted by a learned gate"""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """share of the fused numbers, and of the encoders' inner ones, dropped in training"""

@@ -1,0 +1,88 @@
+"""Points: a few fields of a job replaced. A trial is the job at a point."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from mgdist.errors import JobError
+from mgdist.job.conflicts import conflicts
+from mgdist.job.mistakes import Mistake, mistakes_of
+from mgdist.job.spec import Job
+
+Point = Mapping[str, Any]
+
+
+def as_document(job: Job) -> dict[str, Any]:
+    """Return the job as plain mappings, lists and scalars, every default written out."""
+    return job.model_dump(mode="json")
+
+
+def replace(document: dict[str, Any], path: str, value: Any) -> None:
+    """Set the field at a dotted path, in place; sections that are absent are made.
+
+    Raises:
+        KeyError: a name on the way holds a plain value.
+    """
+    *sections, last = path.split(".")
+    for name in sections:
+        if document.get(name) is None:
+            document[name] = {}
+        document = document[name]
+        if not isinstance(document, dict):
+            raise KeyError(path)
+    document[last] = value
+
+
+def checked(document: Any) -> tuple[Job | None, list[Mistake]]:
+    """Return the job that a document asks for, or all that is wrong with it."""
+    try:
+        job = Job.model_validate(document)
+    except ValidationError as error:
+        return None, mistakes_of(error, document)
+    mistakes = conflicts(job)
+    if not mistakes and job.search is not None:
+        mistakes = space_mistakes(job)
+    return (None, mistakes) if mistakes else (job, [])
+
+
+def at_point(job: Job, point: Point) -> Job:
+    """Return the job with the fields at the dotted paths replaced, checked anew.
+
+    Raises:
+        JobError: the job at that point is not a job; one line a mistake.
+    """
+    document = as_document(job)
+    for path, value in point.items():
+        replace(document, path, value)
+    moved, mistakes = checked(document)
+    if moved is None:
+        raise JobError("\n".join(f"at point {dict(point)}: {m.path}: {m.message}" for m in mistakes))
+    return moved
+
+
+def space_mistakes(job: Job) -> list[Mistake]:
+    """Return what is wrong with the search space: every choice and every bound must make a job."""
+    assert job.search is not None
+    plain = as_document(job.model_copy(update={"search": None}))
+    found = []
+    for path, spec in job.search.space.items():
+        values = spec.choice or spec.uniform or spec.loguniform or spec.integer or ()
+        for value in values:
+            found += _at(plain, path, value)
+    return list(dict.fromkeys(found))
+
+
+def _at(plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
+    document = Job.model_validate(plain).model_dump(mode="json")
+    where = f"search.space.{path}"
+    if path.split(".")[0] in ("search", "name", "run", "data", "task", "compress", "device", "seed"):
+        return [Mistake(where, "expected a field of granularities, model or train; a search changes nothing else")]
+    try:
+        replace(document, path, value)
+    except KeyError:
+        return [Mistake(where, "the job has no such field")]
+    _, mistakes = checked(document)
+    return [
+        Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes
+    ]

@@ -1,0 +1,59 @@
+"""How the network is trained."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mgdist.job.strict import Spec
+
+
+class TorchSpec(Spec):
+    """Plain PyTorch; several workers by DistributedDataParallel."""
+
+    kind: Literal["torch"]
+
+
+class DeepSpeedSpec(Spec):
+    """DeepSpeed with ZeRO (Rajbhandari et al., 2020)."""
+
+    kind: Literal["deepspeed"]
+    stage: int = Field(1, ge=0, le=3)
+    """ZeRO: 0 nothing is sharded, 1 optimizer states, 2 and gradients, 3 and parameters"""
+    offload: bool = False
+    """keep the optimizer (stage 1 and above) in the memory of the CPU"""
+
+
+Engine = Annotated[TorchSpec | DeepSpeedSpec, Field(discriminator="kind")]
+
+
+class TrainSpec(Spec):
+    """One training: length, optimizer (AdamW), schedule, stopping, and the workers that share it."""
+
+    epochs: int = Field(5, ge=1, le=10_000)
+    """times that the training split is read at most"""
+    batch_size: int = Field(64, ge=1)
+    """examples of one optimizer step, over all workers and accumulated steps"""
+    accumulate: int = Field(1, ge=1)
+    """forward passes that one optimizer step gathers"""
+    lr: float = Field(2e-3, gt=0)
+    """highest learning rate"""
+    weight_decay: float = Field(0.01, ge=0)
+    """AdamW's decoupled decay (Loshchilov and Hutter, 2019)"""
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """share of the steps in which the rate climbs from 0"""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """how the rate falls after the warm-up"""
+    clip: float | None = Field(1.0, gt=0)
+    """largest norm of the gradient; null: as it is"""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """share of the target spread over all classes (Szegedy et al., 2016)"""
+    metric: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
+    """measured on the validation split after each epoch; the best epoch's weights are kept"""
+    patience: int | None = Field(None, ge=1)
+    """epochs without a better metric after which training ends; null: all epochs"""
+    workers: int = Field(1, ge=1, le=1024)
+    """Ray Train workers; batch_size must be a multiple of workers x accumulate"""
+    engine: Engine = TorchSpec(kind="torch")
+    """who steps: torch or deepspeed"""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """numbers of the forward and backward pass; the weights stay float32 outside of DeepSpeed"""
