@@ -1,0 +1,29 @@
+# Two commands: `make demo` and `make test`. Both show the pip lines that they run.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test quick check install
+demo: install
+	$(BIN)/mgdist submit jobs/doc_cls.yaml --try
+
+test: install check
+	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m slow
+
+quick: install
+	$(BIN)/python -m pytest -m "not slow"
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+install: .venv/installed
+
+# torch comes first and alone: asked for together with the rest, pip may choose a build for GPUs.
+.venv/installed: constraints.txt pyproject.toml edge/pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ./edge --editable ".[dev]"
+	touch .venv/installed

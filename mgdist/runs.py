@@ -1,0 +1,251 @@
+"""Runs: the folder of one job's results, with a receipt for each finished stage.
+
+A stage works inside its own folder. Its receipt is written last and at once, so a killed run is
+continued by the same command: finished stages are skipped, an unfinished one finds what it left behind.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from typing import Any, Generic, Self, TypeVar
+
+from ruamel.yaml import YAML
+
+from mgdist import __version__
+from mgdist.errors import MgdistError, RunError
+from mgdist.job.point import as_document
+from mgdist.job.spec import Job
+
+T = TypeVar("T")
+RECEIPT, GIVEN, EVENTS, JOB = "receipt.json", "given", "events.jsonl", "job.yaml"
+VERSIONS = ("torch", "ray", "deepspeed", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file as a whole or not at all."""
+    raw = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def digest(*parts: Any) -> str:
+    """Return the SHA-256 of plain values: equal for equal content, whatever the order of keys."""
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def job_digest(job: Job) -> str:
+    """Return what identifies a job and the code that runs it; where its results go does not matter."""
+    document = as_document(job)
+    del document["run"]
+    return digest(document, __version__)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what a result depends on."""
+    return {"mgdist": __version__, **{name: version(name) for name in VERSIONS}}
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """A finished stage: what it gave, and the digest of all that it was given."""
+
+    value: T
+    digest: str
+    folder: Path
+
+
+@dataclass
+class Run:
+    """One job's folder, locked while it is open."""
+
+    job: Job
+    folder: Path
+    fresh: bool = False
+    _lock: int = field(default=-1, repr=False)
+
+    @classmethod
+    def open(cls, job: Job, *, fresh: bool = False) -> Self:
+        """Continue the newest run of this very job, or begin a new one.
+
+        Args:
+            job: what is asked for.
+            fresh: begin a new run even so, and take no stage from an earlier one.
+
+        Raises:
+            RunError: the folder cannot be written, or another process works in it.
+        """
+        base = Path(job.run.folder) / job.name
+        name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+        with reported(base):
+            base.mkdir(parents=True, exist_ok=True)
+            folder = None if fresh else _newest(base, job_digest(job))
+            if folder is None:
+                folder = base / name
+                while folder.exists():
+                    folder = folder.with_name(folder.name + "b")
+                folder.mkdir()
+                write(folder / JOB, _resolved(job))
+            run = cls(job, folder, fresh)
+            run._take_lock()
+        return run
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._lock)
+
+    def event(self, event: str, **fields: Any) -> None:
+        """Add one line to the run's events."""
+        line = json.dumps({"event": event, "time": round(time.time(), 3), **fields}) + "\n"
+        with reported(self.folder), (self.folder / EVENTS).open("a") as file:
+            file.write(line)
+
+    def is_done(self, name: str, *given: Any) -> bool:
+        """Tell whether a stage needs no work, here or because an earlier run of this name did it."""
+        return self._receipt(name, digest(name, *given)) is not None
+
+    def stage(self, name: str, *given: Any, do: Callable[[Path], object], load: Callable[[Path], T]) -> Done[T]:
+        """Do a stage, unless it was done with the same given values, and load what it left.
+
+        Args:
+            name: of the stage and of its folder.
+            given: plain values that decide what the stage gives: specs, digests of earlier stages.
+            do: works in the folder it gets, which holds what a killed attempt left there.
+            load: reads the folder of a finished stage.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        key, folder = digest(name, *given), self.folder / name
+        source = self._receipt(name, key)
+        started = time.monotonic()
+        with reported(folder):
+            if source is None:
+                _make_ready(folder, key)
+                self.event("stage", stage=name, state="started")
+                do(folder)
+                seconds = round(time.monotonic() - started, 3)
+                write(folder / RECEIPT, json.dumps(_receipt(name, key, seconds, folder), indent=1))
+                self.event("stage", stage=name, state="done", seconds=seconds)
+            else:
+                if source != folder:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    shutil.copytree(source, folder, copy_function=_link)
+                self.event("stage", stage=name, state="kept", source=str(source))
+            return Done(load(folder), key, folder)
+
+    def _receipt(self, name: str, key: str) -> Path | None:
+        """Return the folder of a stage that was finished with this digest and is still whole."""
+        others = [] if self.fresh else sorted(self.folder.parent.glob(f"*/{name}"), reverse=True)
+        for folder in [self.folder / name, *others]:
+            with suppress(OSError, ValueError, KeyError):
+                receipt = json.loads((folder / RECEIPT).read_text())
+                whole = all((folder / file).stat().st_size == size for file, size in receipt["outputs"].items())
+                if receipt["digest"] == key and whole:
+                    return folder
+        return None
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            raise RunError(f"{self.folder}: another mgdist works on this run; wait for it, or add --fresh") from error
+
+
+class reported:  # noqa: N801 - used as a statement: ``with reported(folder):``
+    """Turn what a file system says about a folder into a line for people."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if not isinstance(error, OSError) or isinstance(error, MgdistError):
+            return
+        where = error.filename or self.folder
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                raise RunError(f"{where}: the disk is full; free some space, then submit again: "
+                               "finished stages are kept") from error
+            case errno.EROFS | errno.EACCES | errno.EPERM:
+                raise RunError(f"{where}: cannot be written: {error.strerror}; set run.folder to a folder of "
+                               "yours") from error
+            case errno.ENOTDIR | errno.EEXIST:
+                raise RunError(f"{where}: expected a folder, found a file; set run.folder to another one") from error
+
+
+def _newest(base: Path, key: str) -> Path | None:
+    for path in sorted(base.glob(f"*/{JOB}"), reverse=True):
+        with path.open() as file:
+            if file.readline().strip() == f"# job {key}":
+                return path.parent
+    return None
+
+
+def _resolved(job: Job) -> str:
+    text = StringIO()
+    YAML().dump(as_document(job), text)
+    told = "".join(f"# {name} {number}\n" for name, number in [*versions().items(), ("git", _commit())])
+    return f"# job {job_digest(job)}\n{told}{text.getvalue()}"
+
+
+def _commit() -> str:
+    asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    with suppress(OSError):
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    return "unknown"
+
+
+def _make_ready(folder: Path, key: str) -> None:
+    """Keep what a killed attempt at the same work left; clear anything else."""
+    mark = folder / GIVEN
+    if not (mark.is_file() and mark.read_text() == key):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write(mark, key)
+    (folder / RECEIPT).unlink(missing_ok=True)
+
+
+def _receipt(name: str, key: str, seconds: float, folder: Path) -> Mapping[str, Any]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        "stage": name,
+        "digest": key,
+        "seconds": seconds,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "mgdist": __version__,
+        "outputs": {str(path.relative_to(folder)): path.stat().st_size for path in files},
+    }
+
+
+def _link(source: str, destination: str) -> None:
+    """Share a finished file with the run it came from; copy it where the file system has no links."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)
