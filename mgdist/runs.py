@@ -190,11 +190,13 @@ class reported:  # noqa: N801 - used as a statement: ``with reported(folder):``
         where = error.filename or self.folder
         match error.errno:
             case errno.ENOSPC | errno.EDQUOT:
-                raise RunError(f"{where}: the disk is full; free some space, then submit again: "
-                               "finished stages are kept") from error
+                raise RunError(
+                    f"{where}: the disk is full; free some space, then submit again: finished stages are kept"
+                ) from error
             case errno.EROFS | errno.EACCES | errno.EPERM:
-                raise RunError(f"{where}: cannot be written: {error.strerror}; set run.folder to a folder of "
-                               "yours") from error
+                raise RunError(
+                    f"{where}: cannot be written: {error.strerror}; set run.folder to a folder of yours"
+                ) from error
             case errno.ENOTDIR | errno.EEXIST:
                 raise RunError(f"{where}: expected a folder, found a file; set run.folder to another one") from error
 

@@ -60,9 +60,7 @@ class TransformerSpec(Spec):
     """width of the feed-forward block as a multiple of model.width"""
 
 
-Encoder = Annotated[
-    BagSpec | ConvSpec | GruSpec | LstmSpec | TransformerSpec, Field(discriminator="kind")
-]
+Encoder = Annotated[BagSpec | ConvSpec | GruSpec | LstmSpec | TransformerSpec, Field(discriminator="kind")]
 
 
 class LevelSpec(Spec):

@@ -42,7 +42,9 @@ def _parsed(path: Path) -> CommentedMap:
             raise JobError(f"{path}: expected a job file of at most {LARGEST:,} bytes; it is longer")
         marked = YAML(typ="rt", pure=True).load(raw.decode("utf-8"))
     except OSError as error:
-        raise JobError(f"{path}: cannot be read: {error.strerror}; name a job file, such as jobs/doc_cls.yaml") from error
+        raise JobError(
+            f"{path}: cannot be read: {error.strerror}; name a job file, such as jobs/doc_cls.yaml"
+        ) from error
     except UnicodeDecodeError as error:
         raise JobError(f"{path}: expected UTF-8 text; byte {error.start} is not; save the file as UTF-8") from error
     except MarkedYAMLError as error:
@@ -52,7 +54,9 @@ def _parsed(path: Path) -> CommentedMap:
     except (YAMLError, ValueError, RecursionError) as error:
         raise JobError(f"{path}:1: not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(marked, CommentedMap):
-        raise JobError(f"{path}:1: expected a mapping of sections such as name, task, data; got {type(marked).__name__}")
+        raise JobError(
+            f"{path}:1: expected a mapping of sections such as name, task, data; got {type(marked).__name__}"
+        )
     return marked
 
 

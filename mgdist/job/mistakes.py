@@ -65,12 +65,17 @@ def _sentence(details: ErrorDetails, path: Sequence[int | str], document: Any) -
         case "literal_error":
             allowed = details["ctx"]["expected"].replace("'", "")
             return f"expected {allowed}; got {got}{_meant(got, allowed.replace(' or ', ', ').split(', '))}"
+        case "string_pattern_mismatch":
+            return f"expected letters, digits, - and _ only; got {got}"
+        case "float_type" | "float_parsing":
+            return f"expected a number; got {got}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"expected a whole number; got {got}"
+        case "finite_number":
+            return f"expected a finite number; got {got}"
         case _:
-            return f"{_lower(details['msg'])}; got {got}"
-
-
-def _lower(message: str) -> str:
-    return message.replace("Input should be", "expected").replace("Value should", "expected to")
+            message = details["msg"].replace("Input should be", "expected").replace("Input should", "expected to")
+            return f"{message.replace(' a valid ', ' a ')}; got {got}"
 
 
 def _shown(value: Any) -> str:

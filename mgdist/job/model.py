@@ -8,7 +8,10 @@ from mgdist.job.strict import Spec
 
 
 class NgramSpec(Spec):
-    """Vectors for neighbouring words, hashed (Joulin et al., "Bag of Tricks for Efficient Text Classification", 2017)."""
+    """Vectors for neighbouring words, hashed.
+
+    After Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL 2017.
+    """
 
     order: int = Field(2, ge=2, le=3)
     """longest n-gram: 2 pairs, 3 triples too; each is added at its last word"""

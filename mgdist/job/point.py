@@ -76,13 +76,11 @@ def space_mistakes(job: Job) -> list[Mistake]:
 def _at(plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
     document = Job.model_validate(plain).model_dump(mode="json")
     where = f"search.space.{path}"
-    if path.split(".")[0] in ("search", "name", "run", "data", "task", "compress", "device", "seed"):
+    if path.split(".", maxsplit=1)[0] in ("search", "name", "run", "data", "task", "compress", "device", "seed"):
         return [Mistake(where, "expected a field of granularities, model or train; a search changes nothing else")]
     try:
         replace(document, path, value)
     except KeyError:
         return [Mistake(where, "the job has no such field")]
     _, mistakes = checked(document)
-    return [
-        Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes
-    ]
+    return [Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes]

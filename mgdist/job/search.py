@@ -26,7 +26,9 @@ class RangeSpec(Spec):
     def _one(self) -> "RangeSpec":
         given = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"expected one of choice, uniform, loguniform, integer; got {' and '.join(given) or 'none'}")
+            raise ValueError(
+                f"expected one of choice, uniform, loguniform, integer; got {' and '.join(given) or 'none'}"
+            )
         bounds = self.uniform or self.loguniform or self.integer
         if bounds is not None and not bounds[0] < bounds[1]:
             raise ValueError(f"expected [low, high] with low < high; got {list(bounds)}")

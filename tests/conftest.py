@@ -1,0 +1,5 @@
+"""Shapes and types are checked while the tests run."""
+
+from jaxtyping import install_import_hook
+
+install_import_hook(["mgdist", "mgdist_edge"], "beartype.beartype")
