@@ -1,0 +1,129 @@
+"""Reading in order: GRU and LSTM."""
+
+from typing import Literal, assert_never
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Cell = Literal["gru", "lstm"]
+
+
+class RecurrentEncoder(nn.Module):
+    """Recurrent layers along the samples of a unit.
+
+    GRU after Cho et al., EMNLP 2014; LSTM after Hochreiter and Schmidhuber, 1997. The samples of a
+    unit come first and its padding last, and the padding never matters, in neither direction.
+
+    Args:
+        cell: gru or lstm.
+        channels: C of what it reads.
+        width: D of each state; even where it reads both ways.
+        layers: recurrent layers, one on top of another.
+        bidirectional: read both ways; each direction has half of the width.
+        dropout: share of the numbers between two layers dropped in training.
+    """
+
+    def __init__(
+        self, *, cell: Cell, channels: int, width: int, layers: int, bidirectional: bool, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.ways = 2 if bidirectional else 1
+        self.directions = nn.ModuleList(
+            Direction(cell=cell, channels=width if layer else channels, width=width // self.ways, backward=bool(way))
+            for layer in range(layers)
+            for way in range(self.ways)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
+        """Return the states, zero where masked."""
+        for first in range(0, len(self.directions), self.ways):
+            x = self.dropout(x) if first else x
+            layer = self.directions[first : first + self.ways]
+            x = torch.cat([direction(x, mask) for direction in layer], 2) * mask.unsqueeze(2)
+        return x
+
+
+class Direction(nn.Module):
+    """One layer, read one way.
+
+    It has two forms with the same weights: PyTorch's own loop for training, and one step after
+    another for the export, since neither packed sequences nor PyTorch's loop convert.
+
+    Args:
+        cell: gru or lstm.
+        channels: C of what it reads.
+        width: H of each state.
+        backward: read from a unit's last sample to its first.
+    """
+
+    def __init__(self, *, cell: Cell, channels: int, width: int, backward: bool) -> None:
+        super().__init__()
+        self.cell, self.backward = cell, backward
+        self.rnn = (nn.GRU if cell == "gru" else nn.LSTM)(channels, width, batch_first=True)
+
+    def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
+        """Return the states, in the form that suits: training or export."""
+        return self.unrolled(x, mask) if torch.compiler.is_exporting() else self.looped(x, mask)
+
+    def looped(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
+        """Read the whole rectangle: what stands behind a unit's end is read after it, so it cannot matter."""
+        states: Tensor
+        if not self.backward:
+            states, _ = self.rnn(x)
+            return states
+        turn = reversal(mask)
+        states, _ = self.rnn(_taken(x, turn))
+        return _taken(states, turn)
+
+    def unrolled(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
+        """Take one step after another; a masked step leaves the state as it was."""
+        steps = range(x.shape[1])
+        from_input, from_state, input_bias, state_bias = self.rnn.all_weights[0]
+        inputs = F.linear(x, from_input, input_bias)
+        state = x.new_zeros(x.shape[0], self.rnn.hidden_size)
+        memory = state
+        states = {}
+        for step in reversed(steps) if self.backward else steps:
+            seen = mask[:, step : step + 1]
+            hidden = F.linear(state, from_state, state_bias)
+            new, kept = self._step(inputs[:, step], hidden, state, memory)
+            state = state + seen * (new - state)
+            memory = memory + seen * (kept - memory)
+            states[step] = state
+        return torch.stack([states[step] for step in steps], 1)
+
+    def _step(self, x: Tensor, hidden: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        match self.cell:
+            case "gru":
+                return _gru(x, hidden, state), memory
+            case "lstm":
+                return _lstm(x + hidden, memory)
+            case _ as never:
+                assert_never(never)
+
+
+def _gru(x: Float[Tensor, "N 3*H"], hidden: Float[Tensor, "N 3*H"], state: Float[Tensor, "N H"]) -> Tensor:
+    (x_reset, x_update, x_new), (h_reset, h_update, h_new) = x.chunk(3, 1), hidden.chunk(3, 1)
+    update = torch.sigmoid(x_update + h_update)
+    new = torch.tanh(x_new + torch.sigmoid(x_reset + h_reset) * h_new)
+    return new + update * (state - new)
+
+
+def _lstm(gates: Float[Tensor, "N 4*H"], memory: Float[Tensor, "N H"]) -> tuple[Tensor, Tensor]:
+    enter, forget, new, leave = gates.chunk(4, 1)
+    memory = torch.sigmoid(forget) * memory + torch.sigmoid(enter) * torch.tanh(new)
+    return torch.sigmoid(leave) * torch.tanh(memory), memory
+
+
+def reversal(mask: Float[Tensor, "N S"]) -> Tensor:
+    """Return (N, S) where each sample comes from when a unit is read backwards; its padding stays."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    last = mask.sum(1, keepdim=True).long() - 1
+    return torch.where(mask > 0, last - places, places)
+
+
+def _taken(x: Float[Tensor, "N S C"], places: Tensor) -> Float[Tensor, "N S C"]:
+    return x.gather(1, places.unsqueeze(2).expand_as(x))

@@ -1,0 +1,94 @@
+"""All samples at once: self-attention."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mgdist.models.masking import softmax
+
+
+class TransformerEncoder(nn.Module):
+    """Blocks of self-attention and feed-forward along the samples of a unit, with learned positions.
+
+    After Vaswani et al., "Attention Is All You Need", 2017; each block normalises first, after Xiong
+    et al., "On Layer Normalization in the Transformer Architecture", 2020.
+
+    Args:
+        channels: C of what it reads.
+        width: D of each state.
+        length: samples of a unit at most, each place with a vector of its own.
+        layers: blocks.
+        heads: attention heads; they divide D.
+        expansion: width of the feed-forward block in multiples of D.
+        dropout: share of each block's numbers dropped in training.
+    """
+
+    def __init__(
+        self, *, channels: int, width: int, length: int, layers: int, heads: int, expansion: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.project = nn.Identity() if channels == width else nn.Linear(channels, width)
+        self.places = nn.Parameter(torch.randn(length, width) * 0.02)
+        self.blocks = nn.ModuleList(
+            Block(width=width, heads=heads, expansion=expansion, dropout=dropout) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
+        """Return the states, zero where masked."""
+        x = self.project(x) + self.places[: x.shape[1]]
+        for block in self.blocks:
+            x = block(x, mask)
+        states: Tensor = self.norm(x) * mask.unsqueeze(2)
+        return states
+
+
+class Block(nn.Module):
+    """Self-attention, then a feed-forward block, each added to what came in.
+
+    Args:
+        width: D of each state.
+        heads: attention heads; they divide D.
+        expansion: width of the feed-forward block in multiples of D.
+        dropout: share of the added numbers dropped in training.
+    """
+
+    def __init__(self, *, width: int, heads: int, expansion: int, dropout: float) -> None:
+        super().__init__()
+        self.before_attention = nn.LayerNorm(width)
+        self.attention = Attention(width=width, heads=heads)
+        self.before_feed = nn.LayerNorm(width)
+        self.feed = nn.Sequential(nn.Linear(width, expansion * width), nn.ReLU(), nn.Linear(expansion * width, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "N S D"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
+        """Return states; those of masked samples are finite, and nobody looks at them."""
+        x = x + self.dropout(self.attention(self.before_attention(x), mask))
+        fed: Tensor = x + self.dropout(self.feed(self.before_feed(x)))
+        return fed
+
+
+class Attention(nn.Module):
+    """Each sample gathers from all unmasked ones, once a head.
+
+    Args:
+        width: D of each state.
+        heads: parts of the width that look separately; they divide D.
+    """
+
+    def __init__(self, *, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.ask = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "N S D"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
+        """Return what each sample gathered."""
+        units, samples, width = x.shape
+        query, key, value = (
+            part.view(units, samples, self.heads, -1).transpose(1, 2) for part in self.ask(x).chunk(3, 2)
+        )
+        scores = query @ key.transpose(2, 3) * (width // self.heads) ** -0.5
+        gathered = softmax(scores, mask[:, None, None, :], dim=3) @ value
+        out: Tensor = self.out(gathered.transpose(1, 2).reshape(units, samples, width))
+        return out
