@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ruamel.yaml import YAML
 
@@ -29,7 +29,7 @@ from mgdist.job.point import as_document
 from mgdist.job.spec import Job
 
 T = TypeVar("T")
-RECEIPT, GIVEN, EVENTS, JOB = "receipt.json", "given", "events.jsonl", "job.yaml"
+RECEIPT, GIVEN, EVENTS, JOB, LATEST = "receipt.json", "given", "events.jsonl", "job.yaml", "latest"
 VERSIONS = ("torch", "ray", "deepspeed", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
 
 
@@ -84,7 +84,7 @@ class Run:
     _lock: int = field(default=-1, repr=False)
 
     @classmethod
-    def open(cls, job: Job, *, fresh: bool = False) -> Self:
+    def open(cls, job: Job, *, fresh: bool = False) -> "Run":
         """Continue the newest run of this very job, or begin a new one.
 
         Args:
@@ -107,9 +107,10 @@ class Run:
                 write(folder / JOB, _resolved(job))
             run = cls(job, folder, fresh)
             run._take_lock()
+            _point_at(base / LATEST, folder)
         return run
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Run":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -157,7 +158,7 @@ class Run:
 
     def _receipt(self, name: str, key: str) -> Path | None:
         """Return the folder of a stage that was finished with this digest and is still whole."""
-        others = [] if self.fresh else sorted(self.folder.parent.glob(f"*/{name}"), reverse=True)
+        others = [] if self.fresh else sorted(self.folder.parent.glob(f"*T*/{name}"), reverse=True)
         for folder in [self.folder / name, *others]:
             with suppress(OSError, ValueError, KeyError):
                 receipt = json.loads((folder / RECEIPT).read_text())
@@ -202,11 +203,18 @@ class reported:  # noqa: N801 - used as a statement: ``with reported(folder):``
 
 
 def _newest(base: Path, key: str) -> Path | None:
-    for path in sorted(base.glob(f"*/{JOB}"), reverse=True):
+    for path in sorted(base.glob(f"*T*/{JOB}"), reverse=True):
         with path.open() as file:
             if file.readline().strip() == f"# job {key}":
                 return path.parent
     return None
+
+
+def _point_at(link: Path, folder: Path) -> None:
+    """Let a link of a fixed name lead to the newest run, so that commands can be written down."""
+    new = link.with_name(f".{link.name}.{os.getpid()}")
+    new.symlink_to(folder.name)
+    new.replace(link)
 
 
 def _resolved(job: Job) -> str:
