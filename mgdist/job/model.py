@@ -40,6 +40,7 @@ class ModelSpec(Spec):
     width: int = Field(64, ge=1, le=4096)
     """D, the numbers of a state in every encoder"""
     embedding: EmbeddingSpec = EmbeddingSpec()
+    """vectors of words and n-grams"""
     fusion: Literal["concat", "gated"] = "concat"
     """the levels side by side, or their sum weighted by a learned gate"""
     dropout: float = Field(0.1, ge=0, lt=1)
