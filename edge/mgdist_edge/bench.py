@@ -1,0 +1,100 @@
+"""Measure a bundle on this device: latency from raw text to label, cold start, memory."""
+
+import resource
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgdist_edge.documents import Document, naming
+from mgdist_edge.predictor import Predictor, load
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What was measured; times in milliseconds unless the name says otherwise.
+
+    Attributes:
+        documents: predictions timed.
+        p50_ms: median time from raw text to label.
+        p95_ms: 19 of 20 predictions are at most as slow.
+        cut_p50_ms: median time of cutting the text into ids.
+        model_p50_ms: median time of the network.
+        cold_start_s: seconds from the start of the program to the first label: imports, checks, loading.
+        first_ms: the first prediction, when LiteRT prepares its memory.
+        peak_bytes: resident memory of the process at its peak.
+        bundle_bytes: size of the file.
+        threads: of the interpreter.
+    """
+
+    documents: int
+    p50_ms: float
+    p95_ms: float
+    cut_p50_ms: float
+    model_p50_ms: float
+    cold_start_s: float
+    first_ms: float
+    peak_bytes: int
+    bundle_bytes: int
+    threads: int
+
+
+def bench(path: Path, documents: Iterable[Document], *, threads: int, started: float) -> Bench:
+    """Load a bundle in this process and time it on documents, each once and from the start.
+
+    Args:
+        path: of the bundle.
+        documents: at least one; they are read one at a time, so that they do not count as memory.
+        threads: of the interpreter.
+        started: ``perf_counter()`` at the start of the program.
+    """
+    predictor = load(path, threads=threads)
+    first, cold = 0.0, 0.0
+    times: list[tuple[float, float]] = []
+    for document in documents:
+        with naming(document):
+            if not times:
+                first = predictor.predict(document.text).milliseconds
+                cold = perf_counter() - started
+            times.append(_timed(predictor, document.text))
+    cut, model = np.array(times).T * 1000
+    return Bench(
+        documents=len(times),
+        p50_ms=_percentile(cut + model, 50),
+        p95_ms=_percentile(cut + model, 95),
+        cut_p50_ms=_percentile(cut, 50),
+        model_p50_ms=_percentile(model, 50),
+        cold_start_s=round(cold, 4),
+        first_ms=round(first, 4),
+        peak_bytes=peak_bytes(),
+        bundle_bytes=predictor.bundle.size,
+        threads=threads,
+    )
+
+
+def _timed(predictor: Predictor, text: str) -> tuple[float, float]:
+    """Return the seconds of cutting a text, and of the network."""
+    begin = perf_counter()
+    views = predictor.bundle.manifest.input.views(text)
+    cut = perf_counter()
+    predictor.runtime.run(views)
+    return cut - begin, perf_counter() - cut
+
+
+def _percentile(values: NDArray[np.float64], percent: int) -> float:
+    return round(float(np.percentile(values, percent)), 4)
+
+
+def peak_bytes() -> int:
+    """Return the resident memory of this process at its peak."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return 1024 * int(status.split("VmHWM:")[1].split()[0])
+    except (OSError, IndexError):
+        # Elsewhere than on Linux. There it would be wrong: a child inherits the peak of the program that started it.
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak

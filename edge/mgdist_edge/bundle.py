@@ -1,0 +1,180 @@
+"""The bundle: one .tflite file with all that a device needs, checked before any interpreter sees it.
+
+A damaged flatbuffer can crash a process or, worse, answer wrongly, so the file is proved whole first: its archive's
+comment seals every byte before it, and its manifest holds the hash of each part.
+"""
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from mgdist_edge.archive import LARGEST, End, Member, damaged, end_size, pack, read_directory, read_end
+from mgdist_edge.errors import BundleError
+from mgdist_edge.fields import Fields
+from mgdist_edge.golden import Golden, read_golden
+from mgdist_edge.manifest import Manifest, parse_manifest, read_manifest, read_parts, require_known
+
+LIMITS = {
+    "manifest.json": 16 * 2**20,
+    "tokenizer.json": 512 * 2**20,
+    "labels.txt": 16 * 2**20,
+    "golden.json": 64 * 2**20,
+    "README.md": 2**20,
+}
+"""The members of the archive, in the order of the file, and the bytes that each may have."""
+
+_REQUIRED = ("manifest.json", "tokenizer.json", "labels.txt", "golden.json")
+_SEAL = re.compile(rb"mgdist-bundle-([1-9][0-9]{0,8}) [ -~]*\Z")
+_SEAL_SIZE = len("mgdist-bundle-1 sha256=") + 64
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was opened and found whole.
+
+    Attributes:
+        path: of the file.
+        size: its bytes.
+        manifest: what it says of itself.
+        golden: examples to prove a device right.
+        readme: the model card, in Markdown.
+        version: which file it was: device, inode, bytes, time of change.
+    """
+
+    path: Path
+    size: int
+    manifest: Manifest
+    golden: Golden
+    readme: str | None
+    version: tuple[int, int, int, int]
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Bundle":
+        """Open and check a file.
+
+        Raises:
+            BundleError: it cannot be read, is damaged, is not a bundle, or is newer than this runtime.
+        """
+        path = Path(path)
+        try:
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise BundleError(f"expected a file; got {'a directory' if path.is_dir() else 'something else'}")
+            with path.open("rb") as file:
+                return cls(path, *examine(file), _version(file.fileno()))
+        except OSError as error:
+            raise BundleError(f"{path}: expected a bundle that can be read; got: {error.strerror}") from None
+        except BundleError as error:
+            raise BundleError(f"{path}: {error}") from None
+
+    def require_unchanged(self) -> None:
+        """Refuse the file if it was replaced since it was checked.
+
+        Raises:
+            BundleError: it is another file now.
+        """
+        if _version(self.path) != self.version:
+            raise BundleError(f"{self.path}: expected the file that was checked; got another one; load it again")
+
+
+def _version(file: int | Path) -> tuple[int, int, int, int]:
+    found = os.stat(file)  # noqa: PTH116 -- of an open file too
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def seal(digest: str) -> bytes:
+    """Return the archive's comment for the sha256 of all bytes before the end record."""
+    return f"mgdist-bundle-1 sha256={digest}".encode()
+
+
+def examine(file: BinaryIO) -> tuple[int, Manifest, Golden, str | None]:
+    """Return the size of a file, its manifest, golden examples and model card, all checked.
+
+    Raises:
+        BundleError: it is damaged, is not a bundle, or is newer than this runtime.
+    """
+    size = file.seek(0, os.SEEK_END)
+    end, comment = _read_end(file, size)
+    members = read_directory(_bytes(file, end.directory, end.size), end, LIMITS)
+    start = members[0].header if members else end.directory
+    if not 0 < start <= end.directory:
+        raise damaged("its archive begins nowhere")
+    model = _require_seal(file, start, end, comment)
+    parts = _unpack(_bytes(file, start, end.directory + end.size - start), members, start)
+    fields = parse_manifest(parts["manifest.json"])
+    _require_parts(fields, parts, start, model)
+    manifest = read_manifest(fields, parts["tokenizer.json"])
+    _require_labels(parts["labels.txt"], manifest)
+    readme = parts["README.md"].decode("utf-8", "replace") if "README.md" in parts else None
+    return size, manifest, read_golden(parts["golden.json"], len(manifest.labels)), readme
+
+
+def _bytes(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+def _read_end(file: BinaryIO, size: int) -> tuple[End, bytes]:
+    """Return the archive's end record and its comment, the seal."""
+    if _bytes(file, 4, 4) != b"TFL3":
+        raise BundleError("expected a bundle of mgdist, which is a TFLite model; got another kind of file")
+    if size > LARGEST:
+        raise BundleError(f"expected at most {LARGEST} bytes; got {size}")
+    tail = _bytes(file, max(0, size - 200), 200)
+    found = _SEAL.search(tail)
+    if found is None:
+        advice = "copy it again, or make a bundle with mgdist"
+        raise BundleError(f"expected a bundle of mgdist; got a TFLite model without one, or a file cut short; {advice}")
+    require_known(int(found[1]))
+    place = size - end_size(_SEAL_SIZE)
+    return read_end(_bytes(file, place, size - place), _SEAL_SIZE, place), tail[-_SEAL_SIZE:]
+
+
+def _require_seal(file: BinaryIO, start: int, end: End, comment: bytes) -> str:
+    """Hash the file once, in small pieces; return the hash of the model, which ends at byte ``start``."""
+    file.seek(0)
+    running = hashlib.sha256()
+    _hash(file, running, start)
+    model = running.hexdigest()
+    _hash(file, running, end.directory + end.size - start)
+    if seal(running.hexdigest()) != comment:
+        raise damaged(f"its sha256 is {running.hexdigest()[:12]}..., and its seal says {comment[-64:-52].decode()}...")
+    return model
+
+
+def _hash(file: BinaryIO, running: "hashlib._Hash", count: int) -> None:
+    while count > 0 and (chunk := file.read(min(_CHUNK, count))):
+        running.update(chunk)
+        count -= len(chunk)
+
+
+def _unpack(raw: bytes, members: list[Member], start: int) -> dict[str, bytes]:
+    """Return the members by name; the archive must be, to the byte, the one that ``pack`` makes of them."""
+    parts = {each.name: raw[each.begins - start : each.begins - start + each.size] for each in members}
+    if b"".join(pack(parts, start)) != raw:
+        raise damaged("its archive is not laid out as mgdist writes it")
+    for name in _REQUIRED:
+        if name not in parts:
+            raise BundleError(f"expected {name} in its archive; got none; make the bundle again")
+    return parts
+
+
+def _require_parts(fields: Fields, parts: Mapping[str, bytes], model_size: int, model_hash: str) -> None:
+    """Refuse parts that are not those of the manifest."""
+    found = {name: (len(part), hashlib.sha256(part).hexdigest()) for name, part in parts.items()}
+    found["model"] = (model_size, model_hash)
+    del found["manifest.json"]
+    listed = {name: (part.bytes, part.sha256) for name, part in read_parts(fields).items()}
+    for name in sorted(found.keys() | listed.keys()):
+        if found.get(name) != listed.get(name):
+            raise BundleError(f"expected the {name} that its manifest lists; got another one; make the bundle again")
+
+
+def _require_labels(raw: bytes, manifest: Manifest) -> None:
+    if raw != "\n".join(manifest.labels).encode():
+        raise BundleError("labels.txt: expected the labels of the manifest; got others; make the bundle again")

@@ -1,0 +1,157 @@
+"""The command ``mgdist-edge``: its verbs, no logic.
+
+Nothing heavy is imported before the arguments are understood, so that ``--help`` is quick.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from mgdist_edge import __version__
+from mgdist_edge.errors import EdgeError, InputError
+
+if TYPE_CHECKING:
+    from mgdist_edge.documents import Document
+    from mgdist_edge.predictor import Prediction
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; return the exit code. What a person did wrong is one line on standard error."""
+    asked = _parser().parse_args(arguments)
+    try:
+        for line in asked.verb(asked):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except EdgeError as error:
+        return _stop(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except OSError as error:
+        return _stop(f"standard output: expected to write there; got: {error.strerror}", 1)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _stop(line: str, code: int) -> int:
+    sys.stderr.write(f"mgdist-edge: {line}\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("mgdist-edge", description="Run a bundle of mgdist on this device.")
+    parser.add_argument("--version", action="version", version=f"mgdist-edge {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    predict = _verb(verbs, "predict", _predict, "answer for texts")
+    source = predict.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", metavar="T", help="the text itself")
+    source.add_argument("--file", metavar="F", type=Path, help="a text file; or .jsonl: one document a line")
+    source.add_argument("--stdin", action="store_true", help="read one text from standard input")
+    predict.add_argument("--top", metavar="K", type=_count, help="show the K most probable labels")
+    bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
+    bench.add_argument("--file", metavar="F", type=Path, required=True, help="documents, as for predict")
+    for verb in (predict, bench):
+        verb.add_argument("--json", action="store_true", help="answer in JSON, one line each")
+        verb.add_argument("--threads", metavar="N", type=_count, default=1, help="of the interpreter; default 1")
+    _verb(verbs, "selftest", _selftest, "replay the golden examples on this device")
+    _verb(verbs, "show", _show, "say what is in a bundle")
+    return parser
+
+
+def _verb(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: object, purpose: str
+) -> argparse.ArgumentParser:
+    verb = verbs.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    verb.add_argument("bundle", metavar="BUNDLE", type=Path, help="the .tflite file")
+    verb.set_defaults(verb=run, started=perf_counter())
+    return verb
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1024; got {text!r}")
+    return int(text)
+
+
+def _predict(asked: argparse.Namespace) -> Iterator[str]:
+    from mgdist_edge.documents import naming
+    from mgdist_edge.predictor import load
+
+    predictor = load(asked.bundle, threads=asked.threads)
+    for document in _documents(asked):
+        with naming(document):
+            prediction = predictor.predict(document.text)
+        yield _as_json(prediction, asked.top) if asked.json else _as_text(prediction, asked.top or 1)
+
+
+def _documents(asked: argparse.Namespace) -> "Iterator[Document]":
+    from mgdist_edge.documents import Document, read_file, read_text
+
+    if asked.file is not None:
+        yield from read_file(asked.file)
+    elif asked.stdin:
+        yield read_text(sys.stdin.buffer, "standard input")
+    else:
+        yield Document(_as_utf8(asked.text), "--text")
+
+
+def _as_utf8(text: str) -> str:
+    """Refuse what Python could not decode on the command line and kept as lone surrogates."""
+    try:
+        return text.encode().decode()
+    except UnicodeEncodeError:
+        raise InputError("--text: expected UTF-8 text; got other bytes; convert it, for instance with iconv") from None
+
+
+def _as_json(prediction: "Prediction", top: int | None) -> str:
+    probabilities = prediction.probabilities if top is None else prediction.top(top)
+    answer = {
+        "label": prediction.label,
+        "probability": _short(prediction.probability),
+        "probabilities": {label: _short(value) for label, value in probabilities.items()},
+        "milliseconds": round(prediction.milliseconds, 3),
+    }
+    return json.dumps(answer, ensure_ascii=False)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _as_text(prediction: "Prediction", top: int) -> str:
+    lines = [f"{value:7.2%}  {label}" for label, value in prediction.top(top).items()]
+    return "\n".join([f"{lines[0]}  ({prediction.milliseconds:.2f} ms)", *lines[1:]])
+
+
+def _selftest(asked: argparse.Namespace) -> Iterator[str]:
+    from mgdist_edge.predictor import load
+    from mgdist_edge.selftest import require_passed, selftest
+
+    predictor = load(asked.bundle)
+    result = selftest(predictor)
+    require_passed(result, predictor)
+    yield f"passed: {result}"
+
+
+def _bench(asked: argparse.Namespace) -> Iterator[str]:
+    from mgdist_edge.bench import bench
+    from mgdist_edge.documents import read_file
+
+    result = vars(bench(asked.bundle, read_file(asked.file), threads=asked.threads, started=asked.started))
+    if asked.json:
+        yield json.dumps(result)
+    else:
+        yield from (f"{name:<14} {value}" for name, value in result.items())
+
+
+def _show(asked: argparse.Namespace) -> Iterator[str]:
+    from mgdist_edge.bundle import Bundle
+    from mgdist_edge.summary import summary
+
+    yield from summary(Bundle.open(asked.bundle))
