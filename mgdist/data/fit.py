@@ -1,0 +1,74 @@
+"""The numbers that are fitted to the training split: vocabulary and inverse document frequencies."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgdist.data.dataset import Shard
+from mgdist.job.spec import Job
+from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, WORDS, TextInput, words
+
+CHUNK = 4096
+"""Rows whose ids are looked at together, to bound the memory."""
+
+
+def fit(texts: Sequence[str], job: Job) -> TextInput:
+    """Fit a text input to the documents of the training split.
+
+    The vocabulary is that of ``tokenizers``' WordLevelTrainer, which a test compares: the most frequent words
+    first, in alphabetical order where they are equally frequent. It is counted here because the trainer takes
+    no counts, only words one by one: 13.8 s against 3.3 s for the 5.7 million words of 20 Newsgroups.
+
+    Args:
+        texts: raw documents of the training split only.
+        job: says how many words, how rare ones, which levels and which n-grams.
+    """
+    spec, ngrams = job.data.input, job.model.embedding.ngrams
+    counts = Counter(chain.from_iterable(words(text[:LONGEST], lowercase=spec.lowercase) for text in texts))
+    frequent = sorted((-count, word) for word, count in counts.items() if count >= spec.min_count)
+    kept = [PADDING, UNKNOWN, *(word for _, word in frequent)][: spec.vocabulary]
+    return TextInput(
+        vocabulary={word: number for number, word in enumerate(kept)},
+        lowercase=spec.lowercase,
+        levels={name: level.length for name, level in job.granularities.items()},
+        order=ngrams.order if ngrams else 1,
+        buckets=ngrams.buckets if ngrams else 0,
+    )
+
+
+def tokenizer_json(text: TextInput) -> str:
+    """Return the vocabulary and the rules for words in the file format of ``tokenizers``."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel(dict(text.vocabulary), unk_token=UNKNOWN))
+    if text.lowercase:
+        tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS.pattern), behavior="removed", invert=True)
+    return tokenizer.to_str()
+
+
+def idf(train: Shard, rows: int) -> NDArray[np.float32]:
+    """Return the smooth inverse document frequency of each row of the embedding.
+
+    ``log((1 + n) / (1 + df)) + 1`` of n documents of which df hold the id, as in scikit-learn's
+    TfidfTransformer; an id that no document holds gets the largest.
+
+    Args:
+        train: the training split.
+        rows: words and n-gram buckets.
+
+    Returns:
+        (rows,) float32.
+    """
+    found = np.zeros(rows, np.int64)
+    first = train.first[0]
+    for start in range(0, len(train), CHUNK):
+        stops = first[start : start + CHUNK + 1]
+        document = np.repeat(np.arange(len(stops) - 1), np.diff(stops))
+        ids = train.samples[stops[0] : stops[-1]]
+        pairs = np.unique(document[:, None] * rows + ids)
+        found += np.bincount(pairs % rows, minlength=rows)
+    return (np.log((1 + len(train)) / (1 + found)) + 1).astype(np.float32)

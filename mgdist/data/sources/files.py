@@ -1,0 +1,123 @@
+"""Files: one, a folder or a glob, at any address that fsspec knows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mgdist.data.sources.documents import Columns, Documents, Given, Row, Unreadable, gather
+from mgdist.data.sources.formats import reader_of
+from mgdist.errors import DataError
+from mgdist.job.data import FilesSpec
+
+ENDINGS = ".parquet, .csv or .jsonl"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that an address stands for, in the order of their names.
+
+    Attributes:
+        system: the fsspec file system that holds them.
+        paths: at least one.
+        local: they lie on this machine.
+    """
+
+    system: Any
+    paths: tuple[str, ...]
+    local: bool
+
+
+def read_files(spec: FilesSpec, columns: Columns, *, skip: bool) -> Given:
+    """Read the splits that a job names.
+
+    Raises:
+        DataError: a file is missing, unreadable, damaged or empty, lacks a column, or holds a bad record.
+    """
+    train, valid, test = (
+        None if address is None else _documents(address, field, columns, skip=skip)
+        for field, address in addresses(spec).items()
+    )
+    assert train is not None
+    return Given(train, valid, test)
+
+
+def addresses(spec: FilesSpec) -> dict[str, str | None]:
+    """Return the address of each split, by the job's field."""
+    return {f"data.source.{name}": getattr(spec, name) for name in ("train", "valid", "test")}
+
+
+def _documents(address: str, field: str, columns: Columns, *, skip: bool) -> Documents:
+    return gather(_rows(address, field, columns), columns, skip=skip)
+
+
+def _rows(address: str, field: str, columns: Columns) -> Iterator[Row | Unreadable]:
+    files = find(address, field)
+    for path in files.paths:
+        reader = reader_of(path)
+        assert reader is not None
+        try:
+            with files.system.open(path, "rb") as file:
+                yield from reader(file, short(path), columns)
+        except OSError as error:
+            raise _unreadable(field, path, error) from error
+
+
+def find(address: str, field: str) -> Files:
+    """Return the files at an address.
+
+    Args:
+        address: a file, a folder (read with its subfolders), or a glob.
+        field: of the job, named in errors.
+
+    Raises:
+        DataError: nothing is there, nothing there can be read by mgdist, or the address cannot be reached.
+    """
+    import fsspec
+
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+        paths = _paths(system, path)
+    except (ValueError, ImportError) as error:  # a protocol that fsspec lacks, or whose package is not installed
+        raise DataError(f"{field}: {address}: {error}") from error
+    except OSError as error:
+        raise _unreadable(field, address, error) from error
+    if paths is None:
+        raise DataError(f"{field}: {address}: {_absent(address)}")
+    known = tuple(path for path in sorted(paths) if reader_of(path) and not _hidden(path))
+    if not known:
+        what = "the folder holds none" if len(paths) != 1 else f"got {PurePosixPath(paths[0]).name}"
+        raise DataError(f"{field}: {address}: expected files that end in {ENDINGS}; {what}")
+    return Files(
+        system, known, "file" in (system.protocol if isinstance(system.protocol, tuple) else [system.protocol])
+    )
+
+
+def _paths(system: Any, path: str) -> list[str] | None:
+    """Return all files at a path, whatever their ending; None where nothing is there."""
+    if system.isdir(path):
+        return list(system.find(path))
+    if system.exists(path):
+        return [path]
+    return list(system.glob(path)) or None if any(mark in path for mark in "*?[") else None
+
+
+def _absent(address: str) -> str:
+    if any(mark in address for mark in "*?["):
+        return "no file matches; check the pattern"
+    return "no such file or folder; check the path, which starts where mgdist is called"
+
+
+def _hidden(path: str) -> bool:
+    """Tell whether a file is a note of some tool, such as _SUCCESS or .part-0.crc."""
+    return PurePosixPath(path).name.startswith((".", "_"))
+
+
+def short(path: str) -> str:
+    """Return a path as people write it: without this folder's own."""
+    return path.removeprefix(f"{Path.cwd()}/")
+
+
+def _unreadable(field: str, path: str, error: OSError) -> DataError:
+    reason = error.strerror or str(error) or type(error).__name__
+    return DataError(f"{field}: {path}: cannot be read: {reason}; check the address and who may read it")

@@ -1,0 +1,68 @@
+"""Hugging Face data sets: by name on the hub, or a folder in their format."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mgdist.data.sources.documents import Columns, Documents, Given, Row, gather
+from mgdist.errors import DataError
+from mgdist.job.data import HuggingFaceSpec
+
+SAVED = ("dataset_dict.json", "dataset_info.json")
+"""What ``save_to_disk`` leaves in a folder."""
+
+
+def read_huggingface(spec: HuggingFaceSpec, columns: Columns, cache: Path, *, skip: bool) -> Given:
+    """Read the splits that a job names.
+
+    Raises:
+        DataError: the data set or the split is not found, the hub does not answer, a column is missing, or
+            a record is bad.
+    """
+    sets = _load(spec, cache)
+    train, valid, test = (
+        None if name is None else _documents(spec, sets, field, name, columns, skip=skip)
+        for field, name in [("train", spec.train), ("valid", spec.valid), ("test", spec.test)]
+    )
+    assert train is not None
+    return Given(train, valid, test)
+
+
+def _load(spec: HuggingFaceSpec, cache: Path) -> Any:
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    datasets.disable_progress_bars()
+    try:
+        if any((Path(spec.name) / name).is_file() for name in SAVED):
+            return datasets.load_from_disk(spec.name)
+        return datasets.load_dataset(spec.name, spec.config, cache_dir=str(cache / "huggingface"))
+    except (DatasetsError, OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(
+            f"data.source.name: {spec.name}: no data set could be read: {reason}; check the name, "
+            "data.source.config and the connection, or name a folder that holds the data set"
+        ) from error
+
+
+def _documents(spec: HuggingFaceSpec, sets: Any, field: str, name: str, columns: Columns, *, skip: bool) -> Documents:
+    if name not in sets:
+        raise DataError(f"data.source.{field}: {spec.name} has no split {name!r}; it has {', '.join(sets)}")
+    return gather(_rows(sets[name], f"{spec.name}[{name}]", columns), columns, skip=skip)
+
+
+def _rows(split: Any, place: str, columns: Columns) -> Iterator[Row]:
+    columns.pick(split.column_names, place)
+    names = getattr(split.features[columns.label], "names", None)  # a ClassLabel: the rows hold indices
+    number = 0
+    for part in split.select_columns(sorted(set(columns.all))).iter(batch_size=1000):
+        for number, values in enumerate(zip(*(part[name] for name in columns.all), strict=True), number + 1):
+            label = values[-1]
+            yield Row(f"{place}:row {number}", [*values[:-1], _named(label, names)])
+
+
+def _named(label: Any, names: list[str] | None) -> Any:
+    """Return the name of a class; -1 stands for no label in the sets of the hub."""
+    if names is None or label is None:
+        return label
+    return names[label] if label >= 0 else None
