@@ -156,6 +156,20 @@ class Run:
                 self.event("stage", stage=name, state="kept", source=str(source))
             return Done(load(folder), key, folder)
 
+    def seconds(self) -> dict[str, float]:
+        """Return how long each finished stage took, in the order of their doing."""
+        receipts = [json.loads(path.read_text()) for path in self.folder.glob(f"*/{RECEIPT}")]
+        ranked = sorted(receipts, key=lambda receipt: str(receipt["finished"]))
+        return {receipt["stage"]: receipt["seconds"] for receipt in ranked}
+
+    def link(self, path: Path) -> None:
+        """Let a finished file stand in the run's own folder too."""
+        with reported(self.folder):
+            new = self.folder / f".{path.name}.{os.getpid()}"
+            new.unlink(missing_ok=True)
+            _link(str(path), str(new))
+            new.replace(self.folder / path.name)
+
     def _receipt(self, name: str, key: str) -> Path | None:
         """Return the folder of a stage that was finished with this digest and is still whole."""
         others = [] if self.fresh else sorted(self.folder.parent.glob(f"*T*/{name}"), reverse=True)
@@ -247,7 +261,7 @@ def _receipt(name: str, key: str, seconds: float, folder: Path) -> Mapping[str, 
         "stage": name,
         "digest": key,
         "seconds": seconds,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="microseconds"),
         "mgdist": __version__,
         "outputs": {str(path.relative_to(folder)): path.stat().st_size for path in files},
     }

@@ -34,6 +34,18 @@ def replace(document: dict[str, Any], path: str, value: Any) -> None:
     document[last] = value
 
 
+def cutting(job: Job) -> dict[str, Any]:
+    """Return what decides how the data is read and cut into ids, as plain values."""
+    document = as_document(job)
+    return {
+        "task": document["task"],
+        "data": {name: part for name, part in document["data"].items() if name != "cache"},
+        "lengths": {name: level["length"] for name, level in document["granularities"].items()},
+        "ngrams": document["model"]["embedding"]["ngrams"],
+        "seed": job.seed,
+    }
+
+
 def checked(document: Any) -> tuple[Job | None, list[Mistake]]:
     """Return the job that a document asks for, or all that is wrong with it."""
     try:

@@ -49,6 +49,9 @@ WRONG = [
     ("train.lr: {", "train.rate: {", "18: search.space.train.rate: the job has no such field"),
     ("train.lr: {", "data.limit: {", "18: search.space.data.limit: expected a field of granularities, model or train; "
      "a search changes nothing else"),
+    ("granularities.word.encoder.kernel: {choice: [1, 3, 5]}", "granularities.word.length: {choice: [32, 64]}",
+     "19: search.space.granularities.word.length: a search cannot change how the text is cut into ids; set it in the "
+     "job itself"),
     ("[1, 3, 5]", "[1, 2, 5]", "19: search.space.granularities.word.encoder.kernel: expected an odd number; got 2; "
      "use 3"),
     ("{loguniform: [0.001, 0.01]}", "{loguniform: [0.01, 0.001]}", "18: search.space.train.lr: expected [low, high] "

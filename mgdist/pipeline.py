@@ -1,0 +1,179 @@
+"""The line: from a job to a bundle, one stage after another."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from mgdist.cluster.connect import Connection
+from mgdist.compress.choose import Candidate, choose
+from mgdist.data.dataset import Dataset
+from mgdist.data.digest import digest as source_digest
+from mgdist.data.prepare import prepare
+from mgdist.evaluate.network import Evaluated, evaluate, restore
+from mgdist.export.candidates import Shipped, candidates, open_candidates, ship
+from mgdist.export.litert_route import convert
+from mgdist.job.point import as_document, at_point, cutting
+from mgdist.job.spec import Job
+from mgdist.report.summary import Summary
+from mgdist.report.terminal import watching
+from mgdist.runs import Done, Run
+from mgdist.search.tune import Searched, search
+from mgdist.train.launch import Trained, train
+
+
+def submit(job: Job, console: Console, *, fresh: bool = False, address: str | None = None) -> Summary:
+    """Do a job, or go on with it, and return what it came to.
+
+    Args:
+        job: what is asked for.
+        console: shows the stages as they go.
+        fresh: keep nothing of earlier runs.
+        address: of a Ray cluster; None for one of our own on this machine.
+
+    Raises:
+        MgdistError: in one line a mistake, what went wrong; finished stages are kept.
+    """
+    with Run.open(job, fresh=fresh) as run, watching(run.folder, console), Connection(address) as ray:
+        line = Line(run, ray)
+        data = line.read()
+        best, point = line.search(data)
+        trained = line.train(best, data)
+        evaluated = line.evaluate(best, data, trained)
+        converted = line.convert(best, data, trained)
+        compressed = line.compress(best, data, evaluated, converted)
+        chosen = choose(
+            compressed.value,
+            reference=evaluated.value.network["valid"].accuracy,
+            budget=job.compress.max_accuracy_drop,
+            device=job.device,
+        )
+        shipped = line.bundle(best, data, evaluated, compressed, chosen)
+        return line.summary(best, point, evaluated.value, compressed.value, chosen, shipped.value)
+
+
+@dataclass(frozen=True)
+class Line:
+    """The stages of one run: what each is given, and so when it must be done again."""
+
+    run: Run
+    ray: Connection
+
+    def read(self) -> Done[Dataset]:
+        """Read, split, fit and cut the data. Ray starts meanwhile, since what follows will need it."""
+        job = self.run.job
+        given = [source_digest(job), cutting(job)]
+        if not self.run.is_done("data", *given):
+            self.ray.start()
+        return self.run.stage("data", *given, do=partial(prepare, job), load=Dataset.open)
+
+    def search(self, data: Done[Dataset]) -> tuple[Job, dict[str, Any]]:
+        """Find the best point, if the job asks for it; return the job at that point, and the point."""
+        job = self.run.job
+        if job.search is None:
+            return job, {}
+
+        def work(folder: Path) -> None:
+            self._connected()
+            search(job, data.folder, folder)
+
+        given = [data.digest, _parts(job, "task", "granularities", "model", "train", "search", "seed")]
+        found = self.run.stage("search", *given, do=work, load=Searched.open)
+        point = dict(found.value.point)
+        return at_point(job, point), point
+
+    def train(self, best: Job, data: Done[Dataset]) -> Done[Trained]:
+        """Train the network of the best point to its end."""
+
+        def work(folder: Path) -> None:
+            self._connected()
+            train(best, data.folder, folder)
+
+        given = [data.digest, _parts(best, "task", "granularities", "model", "train", "seed")]
+        return self.run.stage("train", *given, do=work, load=Trained.open)
+
+    def evaluate(self, best: Job, data: Done[Dataset], trained: Done[Trained]) -> Done[Evaluated]:
+        """Score the network and the linear baseline on the validation and the test split."""
+        work = partial(evaluate, best, data.value, trained.value.weights)
+        return self.run.stage("evaluate", trained.value.sha256, data.digest, do=work, load=Evaluated.open)
+
+    def convert(self, best: Job, data: Done[Dataset], trained: Done[Trained]) -> Done[Path]:
+        """Convert the network to one TFLite file in float32."""
+
+        def work(folder: Path) -> None:
+            network = restore(best, data.value, trained.value.weights)
+            convert(network, best, data.value.input.order, folder / "float32.tflite")
+
+        given = [trained.value.sha256, data.digest, _parts(best, "granularities", "model"), best.device.unit_counts]
+        return self.run.stage("convert", *given, do=work, load=lambda folder: folder / "float32.tflite")
+
+    def compress(
+        self, best: Job, data: Done[Dataset], evaluated: Done[Evaluated], converted: Done[Path]
+    ) -> Done[tuple[Candidate, ...]]:
+        """Quantize to each format, and measure each on the validation split with the edge runtime."""
+
+        def tell(candidate: Candidate) -> None:
+            self.run.event("candidate", **asdict(candidate))
+
+        def work(folder: Path) -> None:
+            candidates(best, data.value, converted.value, evaluated.value.valid, folder, tell)
+
+        given = [converted.digest, evaluated.digest, best.compress.methods]
+        return self.run.stage("compress", *given, do=work, load=open_candidates)
+
+    def bundle(
+        self,
+        best: Job,
+        data: Done[Dataset],
+        evaluated: Done[Evaluated],
+        compressed: Done[tuple[Candidate, ...]],
+        chosen: Candidate,
+    ) -> Done[Shipped]:
+        """Pack what ships, and score it on the test split; link it into the run's folder."""
+
+        def work(folder: Path) -> None:
+            created = self.run.folder.name
+            ship(best, data.value, chosen, compressed.folder, evaluated.value.test, created, folder)
+
+        given = [compressed.digest, chosen.method, best.name, best.run.license]
+        shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
+        self.run.link(shipped.value.bundle)
+        return shipped
+
+    def summary(
+        self,
+        best: Job,
+        point: dict[str, Any],
+        evaluated: Evaluated,
+        measured: tuple[Candidate, ...],
+        chosen: Candidate,
+        shipped: Shipped,
+    ) -> Summary:
+        """Return what the run came to."""
+        return Summary(
+            job=best,
+            folder=self.run.folder,
+            bundle=self.run.folder / shipped.bundle.name,
+            point=point,
+            network=(evaluated.network["valid"], evaluated.network["test"]),
+            baseline=(evaluated.baseline["valid"], evaluated.baseline["test"]),
+            shipped=shipped.test,
+            candidates=measured,
+            chosen=chosen,
+            verdicts=evaluated.verdicts,
+            seconds=self.run.seconds(),
+        )
+
+    def _connected(self) -> None:
+        """Wait for Ray, and tell where its dashboard is."""
+        cluster = self.ray.wait()
+        if cluster.dashboard is not None:
+            self.run.event("note", text=f"Ray dashboard: {cluster.dashboard}")
+
+
+def _parts(job: Job, *names: str) -> dict[str, Any]:
+    """Return some sections of a job as plain values."""
+    document = as_document(job)
+    return {name: document[name] for name in names}
