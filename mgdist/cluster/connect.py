@@ -1,0 +1,195 @@
+"""The way to Ray: an embedded one that starts while other work is done, or a cluster at an address.
+
+An embedded Ray is this process's own: its own folder, a token that only this user can read, and a dashboard
+that only this machine can reach. Nothing is written to the home folder.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from mgdist.errors import ClusterError
+
+OBJECT_STORE = 256 * 2**20
+"""Bytes that an embedded Ray shares between processes. Batches come from mapped files, so little is needed."""
+PATIENCE = 5.0
+"""Seconds that an address has to answer."""
+DASHBOARD = 8265
+"""Port at which the head of a cluster answers HTTP, unless it was told otherwise."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray that is there.
+
+    Attributes:
+        dashboard: its page, such as ``http://127.0.0.1:8265``; None where it has none.
+        cpus: cores of all its nodes.
+        gpus: accelerators of all its nodes.
+    """
+
+    dashboard: str | None
+    cpus: int
+    gpus: int
+
+
+class Connection:
+    """A connection to Ray, made in the background.
+
+    ::
+
+        with Connection() as connection:  # starts
+            dataset = prepare(job, folder)  # meanwhile
+            cluster = connection.wait()
+
+    Args:
+        address: ``host:port`` of a cluster's head; None for an embedded Ray.
+        cpus: cores of an embedded Ray; all of this machine where it is None.
+        dashboard: whether an embedded Ray has one. A search needs it: without it, trainings inside of trials hang.
+    """
+
+    def __init__(self, address: str | None = None, *, cpus: int | None = None, dashboard: bool = True) -> None:
+        self.address, self.cpus, self.dashboard = address, cpus, dashboard
+        self.folder: Path | None = None
+        self._reached: Future[Cluster] = Future()
+
+    def __enter__(self) -> "Connection":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Begin to connect, and return at once."""
+        Thread(target=self._connect, name="connect to ray", daemon=True).start()
+
+    def wait(self) -> Cluster:
+        """Return the cluster when it is there.
+
+        Raises:
+            ClusterError: it cannot be reached, or does not let us in.
+        """
+        return self._reached.result()
+
+    def close(self) -> None:
+        """Leave the cluster; end an embedded one and remove what it wrote."""
+        if self._reached.exception() is None:
+            import ray
+
+            ray.shutdown()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _connect(self) -> None:
+        try:
+            cluster = self._embedded() if self.address is None else self._joined(self.address)
+        except ClusterError as error:
+            self._reached.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - whatever Ray says, one line reaches the user in wait()
+            where = self.address or "embedded Ray"
+            said = str(error).strip().partition("\n")[0]
+            wrapped = ClusterError(f"{where}: Ray does not start: {type(error).__name__}: {said}")
+            wrapped.__cause__ = error
+            self._reached.set_exception(wrapped)
+        else:
+            self._reached.set_result(cluster)
+
+    def _embedded(self) -> Cluster:
+        # A socket's path may have 107 characters, of which Ray needs about 80: so never below a long TMPDIR.
+        self.folder = Path(tempfile.mkdtemp(prefix="mgd-", dir="/tmp"))
+        _settle(_token(self.folder / "token"))
+        return _initialise(
+            num_cpus=self.cpus,
+            include_dashboard=self.dashboard,
+            dashboard_host="127.0.0.1",
+            dashboard_port=free_port(),
+            object_store_memory=OBJECT_STORE,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=str(self.folder),
+        )
+
+    def _joined(self, address: str) -> Cluster:
+        host, port = _split(address)
+        _settle({})
+        _ask(host, port)
+        return _initialise(address=address)
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _token(path: Path) -> Mapping[str, str]:
+    """Write a new secret that only this user can read, and return how Ray is told of it."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+
+
+def _settle(more: Mapping[str, str]) -> None:
+    """Set what Ray takes from the environment only."""
+    os.environ.update(more)
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # How often a training's controller looks at its workers. The default of 2 s makes short trainings wait.
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+
+
+def _initialise(**options: Any) -> Cluster:
+    import ray
+
+    context = ray.init(logging_level="ERROR", log_to_driver=False, **options)
+    resources = ray.cluster_resources()
+    url = context.dashboard_url
+    return Cluster(f"http://{url}" if url else None, int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ClusterError(f"{address}: expected the address of a cluster's head, such as 10.0.0.5:6379")
+    return host, int(port)
+
+
+def _ask(host: str, port: int) -> None:
+    """Make sure that a cluster answers and takes our token: Ray itself says after 20 s only that it failed."""
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except OSError as error:
+        raise ClusterError(
+            f"{host}:{port}: cannot be reached: {error.strerror or error}; start a head there with "
+            "`ray start --head`, or leave --address out for an embedded Ray"
+        ) from error
+    try:
+        request = urllib.request.Request(f"http://{host}:{DASHBOARD}/api/version", headers=_credentials())
+        urllib.request.urlopen(request, timeout=PATIENCE).close()
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise ClusterError(
+                f"{host}:{port}: does not let us in; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with "
+                "the cluster's token"
+            ) from error
+    except OSError:
+        pass  # a head without a dashboard, or with one at another port: Ray has the last word
+
+
+def _credentials() -> dict[str, str]:
+    token = os.environ.get("RAY_AUTH_TOKEN", "")
+    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if not token and path:
+        token = Path(path).read_text().strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}

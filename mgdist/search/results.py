@@ -1,0 +1,86 @@
+"""What a search found."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from mgdist.errors import SearchError
+from mgdist.job.point import Point
+from mgdist.job.spec import Job
+from mgdist.runs import write
+
+SEARCHED = "search.json"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The job at one point, and how good it became.
+
+    Attributes:
+        number: from 1, in the order of starting.
+        point: the fields that were replaced.
+        state: stopped means that ASHA ended it before its last epoch.
+        value: the metric of its best epoch; None before the first.
+        epoch: epochs done.
+        seconds: since its start.
+        error: why it failed, in one line.
+    """
+
+    number: int
+    point: Point
+    state: Literal["running", "stopped", "done", "failed"] = "running"
+    value: float | None = None
+    epoch: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A finished search.
+
+    Attributes:
+        trials: the best first, those that failed last.
+    """
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def point(self) -> Point:
+        """The best one; the job at it is what is trained in the end."""
+        return self.trials[0].point
+
+    @property
+    def value(self) -> float | None:
+        """The metric at the best point."""
+        return self.trials[0].value
+
+    def save(self, folder: Path) -> None:
+        """Write ``search.json``, as a whole."""
+        write(folder / SEARCHED, json.dumps([asdict(trial) for trial in self.trials], indent=1))
+
+    @classmethod
+    def open(cls, folder: Path) -> "Searched":
+        """Read what :meth:`save` wrote."""
+        return cls(tuple(Trial(**trial) for trial in json.loads((folder / SEARCHED).read_text())))
+
+
+def ranked(trials: Iterable[Trial], job: Job) -> Searched:
+    """Put the trials into order.
+
+    Raises:
+        SearchError: there is none that came to a value.
+    """
+    sign = 1 if job.train.metric == "loss" else -1
+    trials = [trial if trial.value is not None else replace(trial, state="failed") for trial in trials]
+    good = [trial for trial in trials if trial.value is not None]
+    if not good:
+        said = next((trial.error for trial in trials if trial.error), "Ray says nothing")
+        raise SearchError(
+            f"search: none of the {len(trials)} trials came to an end, the first because: {said}; "
+            "narrow search.space, or try the job with search: null"
+        )
+    failed = [trial for trial in trials if trial.value is None]
+    return Searched((*sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number)), *failed))

@@ -1,0 +1,234 @@
+"""The search on Ray Tune: Optuna's TPE proposes points, ASHA ends weak trials early.
+
+A trial is the job at a point. One-worker trials share a few long-lived processes, which start once; a
+trial of several workers starts a training on Ray of its own.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+from ray.tune.integration.ray_train import TuneReportCallback
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from mgdist.data.dataset import Dataset
+from mgdist.job.point import Point, at_point
+from mgdist.job.search import SearchSpec
+from mgdist.job.spec import Job
+from mgdist.search.results import SEARCHED, Searched, Trial, ranked
+from mgdist.search.space import distributions, point
+from mgdist.train import checkpoint, launch
+from mgdist.train.events import METRICS, Recorder
+from mgdist.train.prepare import prepare
+
+STATE = "tune"
+QUIET = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # we write our own
+    "TUNE_GLOBAL_CHECKPOINT_S": "1",  # a search that is killed loses a second, not the default of ten and more
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def search(job: Job, dataset: Path, folder: Path) -> Searched:
+    """Search for the best point of a job on the connected Ray; go on where an earlier call was killed.
+
+    Leaves ``metrics.jsonl`` and ``tensorboard/trial_K/`` in the folder, and ``search.json`` last.
+
+    Args:
+        job: with a search.
+        dataset: folder of the prepared data set.
+        folder: of this search; one that all workers see.
+
+    Raises:
+        SearchError: no trial came to an end.
+    """
+    assert job.search is not None, "the job asks for a search"
+    folder, dataset = folder.resolve(), dataset.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / SEARCHED).is_file():
+        os.environ.update(QUIET)
+        _tuner(job, job.search, dataset, folder).fit()
+        ranked(read(folder / METRICS), job).save(folder)
+    return Searched.open(folder)
+
+
+def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tuner:
+    trainable = _trainable(job, spec, dataset, folder)
+    if tune.Tuner.can_restore(str(folder / STATE)):
+        return tune.Tuner.restore(str(folder / STATE), trainable)
+    mode = "min" if job.train.metric == "loss" else "max"
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            num_samples=spec.trials,
+            max_concurrent_trials=spec.concurrent,
+            search_alg=OptunaSearch(distributions(spec.space), metric="best", mode=mode, seed=job.seed),
+            scheduler=_scheduler(job, spec, mode),
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name=STATE, storage_path=str(folder), callbacks=[_Follower(spec, folder / METRICS)], verbose=0
+        ),
+    )
+
+
+def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
+    if spec.asha is None:
+        return FIFOScheduler()
+    longest = _epochs(job, spec)
+    return ASHAScheduler(
+        time_attr="epoch",
+        metric="best",
+        mode=mode,
+        max_t=longest,
+        grace_period=min(spec.asha.grace, longest),
+        reduction_factor=spec.asha.reduction,
+    )
+
+
+def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> Any:
+    given = {"job": job, "dataset": dataset, "folder": folder}
+    if job.train.workers > 1:
+        # The trial itself only waits. It counts as no core, or its workers would find none; but a trial that
+        # asks for nothing at all is refused by Tune.
+        waiting = {"cpu": 0, "node:__internal_head__": 0.001}
+        return tune.with_resources(partial(_attempt_with_workers, given), waiting)
+    available = ray.cluster_resources()
+    share = {name.lower(): available.get(name, 0) / spec.concurrent for name in ("CPU", "GPU")}
+    share = {name: int(count) if count > 1 else count for name, count in share.items() if count}
+    return tune.with_resources(tune.with_parameters(_Attempt, **given), share)
+
+
+def _epochs(job: Job, spec: SearchSpec) -> int:
+    return min(job.train.epochs, spec.epochs or job.train.epochs)
+
+
+def trial_job(job: Job, where: Point) -> Job:
+    """Return the job at a point, as long as a trial is.
+
+    Raises:
+        JobError: there is no job at that point.
+    """
+    assert job.search is not None
+    moved = at_point(job, where)
+    limits: dict[str, Any] = {"train.epochs": _epochs(moved, job.search), "search": None}
+    if moved.train.workers == 1:
+        limits["train.engine"] = {"kind": "torch"}  # in a process that has no process group
+    return at_point(moved, limits)
+
+
+class _Attempt(tune.Trainable):  # type: ignore[misc]
+    """A one-worker trial; the next one takes over its process."""
+
+    def setup(self, config: Mapping[str, Any], job: Job, dataset: Path, folder: Path) -> None:
+        self.job, self.dataset, self.folder = job, Dataset.open(dataset), folder
+        cores = self.trial_resources.required_resources.get("CPU", 1)
+        torch.set_num_threads(max(1, int(cores)))
+        self._begin(config)
+
+    def reset_config(self, new_config: Mapping[str, Any]) -> bool:
+        self.recorder.close()
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: Mapping[str, Any]) -> None:
+        assert self.job.search is not None
+        place = self.folder / "tensorboard" / f"trial_{number(self.trial_id)}"
+        self.recorder = Recorder(None, place)
+        self.training = prepare(trial_job(self.job, point(config, self.job.search.space)), self.dataset, self.recorder)
+        self.epochs = self.training.epochs()
+
+    def step(self) -> dict[str, Any]:
+        progress = next(self.epochs)
+        over = self.training.is_over(progress)
+        return {**launch.numbers(self.training.job, progress), "over": over, "done": over}
+
+    def cleanup(self) -> None:
+        self.recorder.close()
+
+
+def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Follow a training of several workers; its reports become the trial's."""
+    job, folder = given["job"], given["folder"]
+    name = f"trial_{number(tune.get_context().get_trial_id())}"
+    moved = trial_job(job, point(config, job.search.space))
+    board = folder / "tensorboard" / name
+    result = launch.fit(moved, given["dataset"], folder / "trials" / name, board, callbacks=[TuneReportCallback()])
+    # Once more at the end: a training that was finished before a restart has nothing left to report.
+    progress = checkpoint.read(Path(result.checkpoint.path))
+    tune.report({**launch.numbers(moved, progress), "over": True})
+
+
+class _Follower(tune.Callback):  # type: ignore[misc]
+    """Writes what becomes of the trials to ``metrics.jsonl``, whose last line of each trial is what holds."""
+
+    def __init__(self, spec: SearchSpec, path: Path) -> None:
+        self.spec, self.path = spec, path
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._write(trial, "running")
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: Mapping[str, Any], **info: Any
+    ) -> None:
+        self._write(trial, "running", result)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        result = trial.last_result or {}
+        self._write(trial, "done" if result.get("over") else "stopped", result)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._write(trial, "failed", trial.last_result or {}, said(trial))
+
+    def _write(self, trial: Any, state: str, result: Mapping[str, Any] | None = None, error: str | None = None) -> None:
+        result = result or {}
+        event = {
+            "event": "trial",
+            "trial": number(trial.trial_id),
+            "trials": self.spec.trials,
+            "point": point(trial.config, self.spec.space),
+            "state": state,
+            "metric": result.get("best"),
+            "epoch": result.get("epoch", 0),
+            "seconds": round(result.get("time_total_s", 0.0), 3),
+            "error": error,
+        }
+        with self.path.open("a") as file:
+            file.write(json.dumps(event) + "\n")
+
+
+def read(path: Path) -> list[Trial]:
+    """Return the trials of a search from its ``metrics.jsonl``."""
+    found: dict[int, Trial] = {}
+    for line in path.read_text().splitlines():
+        event = json.loads(line)
+        found[event["trial"]] = Trial(
+            number=event["trial"],
+            point=event["point"],
+            state=event["state"],
+            value=event["metric"],
+            epoch=event["epoch"],
+            seconds=event["seconds"],
+            error=event["error"],
+        )
+    return list(found.values())
+
+
+def number(trial_id: str) -> int:
+    """Return the number of a trial, from 1; Tune names them ``abc12_00000`` and so on."""
+    return int(trial_id.rpartition("_")[2]) + 1
+
+
+def said(trial: Any) -> str:
+    """Return in one line why a trial failed."""
+    cause = trial.get_ray_actor_error() or trial.get_error() or "its process was lost"
+    cause = getattr(cause, "cause", None) or cause
+    return str(cause).strip().splitlines()[-1]

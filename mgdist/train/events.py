@@ -1,0 +1,148 @@
+"""What a training tells while it runs: to the live view, to TensorBoard, and to whoever listens."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, assert_never
+
+from mgdist.job.train import TrainSpec
+
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training stands; about every second.
+
+    Attributes:
+        phase: its name.
+        epoch: from 1.
+        step: optimizer steps of this epoch done.
+        steps: optimizer steps of an epoch.
+        done: optimizer steps of the whole training done.
+        loss: mean of the first worker since the last such event.
+        lr: learning rate of the last step.
+        samples_per_second: of all workers, since the last such event.
+        seconds_left: until the last epoch's end at this speed, without evaluations.
+    """
+
+    phase: str
+    epoch: int
+    step: int
+    steps: int
+    done: int
+    loss: float
+    lr: float
+    samples_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch, measured on the validation split.
+
+    Attributes:
+        phase: its name.
+        epoch: from 1, over all phases.
+        epochs: of all phases, at most.
+        done: optimizer steps of the whole training done.
+        loss: mean training loss of all workers, with dropout and smoothing.
+        accuracy: share of right labels, 0 to 1.
+        macro_f1: mean F1 of the classes, 0 to 1.
+        valid_loss: mean cross-entropy in nats.
+        best: nothing better came before.
+        seconds: for learning and measuring.
+        losses: mean of all workers for each optimizer step.
+    """
+
+    phase: str
+    epoch: int
+    epochs: int
+    done: int
+    loss: float
+    accuracy: float
+    macro_f1: float
+    valid_loss: float
+    best: bool
+    seconds: float
+    losses: tuple[float, ...] = field(repr=False)
+
+    def metric(self, spec: TrainSpec) -> float:
+        """Return the number that a job chooses by."""
+        match spec.metric:
+            case "accuracy":
+                return self.accuracy
+            case "macro_f1":
+                return self.macro_f1
+            case "loss":
+                return self.valid_loss
+            case never:
+                assert_never(never)
+
+
+Listener = Callable[[Step | Epoch], None]
+
+
+def nobody(_: Step | Epoch) -> None:
+    """Listen to nothing."""
+
+
+def better(one: float, other: float, spec: TrainSpec) -> bool:
+    """Tell whether one value of a job's metric beats another."""
+    return one < other if spec.metric == "loss" else one > other
+
+
+class Recorder:
+    """Writes events to ``metrics.jsonl``, one JSON line each, and to TensorBoard.
+
+    Args:
+        folder: of ``metrics.jsonl``, to which a continued training adds; None for none.
+        board: folder of TensorBoard's files.
+    """
+
+    def __init__(self, folder: Path | None, board: Path) -> None:
+        from tensorboardX import SummaryWriter
+
+        self.path = folder / METRICS if folder else None
+        self.board = SummaryWriter(str(board), flush_secs=5)
+
+    def __call__(self, event: Step | Epoch) -> None:
+        """Write an event."""
+        match event:
+            case Step():
+                self._scalars(event.done, {"train/lr": event.lr, "train/samples_per_second": event.samples_per_second})
+            case Epoch():
+                first = event.done - len(event.losses)
+                for place, loss in enumerate(event.losses, start=1):
+                    self.board.add_scalar("train/loss", loss, first + place)
+                valid = {"accuracy": event.accuracy, "macro_f1": event.macro_f1, "loss": event.valid_loss}
+                self._scalars(event.done, {f"valid/{name}": value for name, value in valid.items()})
+            case never:
+                assert_never(never)
+        if self.path is not None:
+            append(self.path, event)
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Write out what TensorBoard's writer still holds."""
+        self.board.close()
+
+
+def append(path: Path, event: Step | Epoch) -> None:
+    """Add an event to a file of JSON lines."""
+    kind = "step" if isinstance(event, Step) else "epoch"
+    with path.open("a") as file:
+        file.write(json.dumps({"event": kind, **plain(event)}) + "\n")
+
+
+def plain(event: Step | Epoch) -> dict[str, Any]:
+    """Return an event as JSON; without the loss of every step, which TensorBoard has."""
+    return {name: _short(value) for name, value in vars(event).items() if name != "losses"}
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value

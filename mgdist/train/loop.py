@@ -1,0 +1,148 @@
+"""The loop: phases of epochs of steps. It knows phases only, and neither Ray nor who steps."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mgdist.data.batches import Batch, batches, evaluation_batches
+from mgdist.data.dataset import Dataset, Shard
+from mgdist.evaluate.metrics import Scores, score
+from mgdist.job.spec import Job
+from mgdist.train import group
+from mgdist.train.checkpoint import Progress
+from mgdist.train.engine import Engine
+from mgdist.train.events import Epoch, Listener, better, nobody
+from mgdist.train.losses import cross_entropy
+from mgdist.train.pace import Pace
+from mgdist.train.phases import Lesson, lessons, phases
+from mgdist.train.schedule import rate
+
+EVALUATION_BATCH = 256
+"""Examples of one forward pass on the validation split."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network that learns from a data set. Every worker has one, and all do the same in step.
+
+    Same seed and same workers give the same numbers, in one go or continued.
+
+    Attributes:
+        job: what is asked for.
+        dataset: its training split is learned from, its validation split is measured on.
+        engine: who steps.
+        network: to measure with; not the one in the engine, but of the same shape.
+        listen: hears this worker's steps and all epochs.
+    """
+
+    job: Job
+    dataset: Dataset
+    engine: Engine
+    network: nn.Module
+    listen: Listener = nobody
+
+    def run(self, progress: Progress | None = None) -> Progress:
+        """Train to the end; see :meth:`epochs`."""
+        progress = progress or Progress()
+        for reached in self.epochs(progress):
+            progress = reached
+        return progress
+
+    def epochs(self, progress: Progress | None = None) -> Iterator[Progress]:
+        """Train epoch by epoch, and yield after each how far it is.
+
+        Args:
+            progress: what was yielded last; with the engine's state of that moment, training goes on.
+
+        Raises:
+            TrainError: the loss is not a number any more, or the split does not fill a batch.
+        """
+        progress = progress or Progress()
+        for lesson in self._lessons()[len(progress.history) :]:
+            if self.is_over(progress):
+                return
+            progress = self._epoch(lesson, progress)
+            self.listen(progress.history[-1])
+            yield progress
+
+    def is_over(self, progress: Progress) -> bool:
+        """Tell whether all epochs are done, or too many in a row were no better."""
+        patience = self.job.train.patience or math.inf
+        return len(progress.history) == len(self._lessons()) or progress.stale >= patience
+
+    def _lessons(self) -> tuple[Lesson, ...]:
+        return lessons(phases(self.job, len(self.dataset.train)))
+
+    def _epoch(self, lesson: Lesson, progress: Progress) -> Progress:
+        started = time.monotonic()
+        losses = self._learn(lesson)
+        weights = self.engine.weights()
+        self.network.load_state_dict(weights)
+        scores = measure(self.network, self.dataset.valid)
+        epoch = Epoch(
+            phase=lesson.phase.name,
+            epoch=lesson.epoch + 1,
+            epochs=lesson.epochs,
+            done=lesson.done + lesson.phase.steps,
+            loss=math.fsum(losses) / len(losses),
+            accuracy=scores.accuracy,
+            macro_f1=scores.macro_f1,
+            valid_loss=scores.loss,
+            best=False,
+            seconds=time.monotonic() - started,
+            losses=losses,
+        )
+        if progress.history and not self._beats(epoch, progress.best):
+            return Progress((*progress.history, epoch), progress.weights)
+        return Progress((*progress.history, replace(epoch, best=True)), weights)
+
+    def _beats(self, epoch: Epoch, best: Epoch) -> bool:
+        spec = self.job.train
+        return better(epoch.metric(spec), best.metric(spec), spec)
+
+    def _learn(self, lesson: Lesson) -> tuple[float, ...]:
+        """Read the training split once; return each step's loss, the mean of all workers."""
+        spec, phase = self.job.train, lesson.phase
+        _seed(self.job.seed, lesson.epoch)
+        loss = partial(_loss, smoothing=spec.label_smoothing)
+        pace = Pace(lesson, spec.batch_size, self.listen)
+        shares = self._batches(lesson.epoch)
+        for step in range(phase.steps):
+            lr = rate(spec, phase, lesson.learnt + step)
+            pace.step(self.engine.step(list(islice(shares, spec.accumulate)), loss, lr), lr)
+        return tuple(group.mean(torch.stack(pace.losses)).tolist())
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        size = self.job.train.batch_size // self.job.train.accumulate
+        seed = self.job.seed
+        return batches(self.dataset.train, size=size, epoch=epoch, seed=seed, rank=group.rank(), world=group.size())
+
+
+def measure(network: nn.Module, shard: Shard) -> Scores:
+    """Return how good a network is on a split, which the workers share; the same scores on all of them."""
+    network.eval()
+    found = []
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        for batch in evaluation_batches(shard, EVALUATION_BATCH, group.rank(), group.size()):
+            probabilities = network(batch.to(device)).float().softmax(1).cpu()
+            found.append(np.column_stack([probabilities.numpy(), batch.targets.numpy()]))
+    rows = group.gathered(np.concatenate(found) if found else np.zeros((0, 0), np.float32))
+    return score(rows[:, :-1], rows[:, -1].astype(np.int64))
+
+
+def _loss(logits: Tensor, batch: Batch, *, smoothing: float) -> Tensor:
+    return cross_entropy(logits, batch.targets.to(logits.device), smoothing=smoothing)
+
+
+def _seed(seed: int, epoch: int) -> None:
+    """Seed what draws the dropout: by epoch, so that a continued run draws the same, and by worker."""
+    drawn = np.random.SeedSequence([seed, epoch, group.rank()]).generate_state(1, np.uint64)
+    torch.manual_seed(int(drawn[0]))
