@@ -30,10 +30,10 @@ class Batch:
     """
 
     ids: Int[Tensor, "N S O"]
-    masks: tuple[Float[Tensor, "_N _S"], ...]
-    members: tuple[Int[Tensor, "_N _S"], ...]
-    owners: tuple[Int[Tensor, "_N"], ...]
-    targets: Int[Tensor, "B"]
+    masks: tuple[Float[Tensor, "_ _"], ...]
+    members: tuple[Int[Tensor, "_ _"], ...]
+    owners: tuple[Int[Tensor, " _"], ...]
+    targets: Int[Tensor, " B"]
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -49,18 +49,18 @@ class Batch:
         )
 
 
-def batch(shard: Shard, rows: Int[np.ndarray, "B"]) -> Batch:
+def batch(shard: Shard, rows: Int[np.ndarray, " B"]) -> Batch:
     """Lay out some rows of a shard, in the order asked for."""
-    picked = [_spans(first, rows) for first in shard.first]
-    lengths = [np.asarray(level[span]) for level, (span, _) in zip(shard.lengths, picked[1:], strict=True)]
-    masks = [_mask(level) for level in lengths]
-    members = [_laid(np.arange(len(finer)), mask) for finer, mask in zip(lengths[:-1], masks[1:], strict=True)]
-    owners = [np.repeat(np.arange(len(rows)), counts) for _, counts in picked[1:]]
+    words, *units = (_spans(first, rows) for first in shard.first)
+    levels = [_units(np.take(level, spans)) for level, (spans, _) in zip(shard.lengths, units, strict=True)]
+    (finest, mask), *coarser = levels
+    ids = np.take(np.take(shard.samples, words[0], axis=0), finest, axis=0)
+    ids *= mask[..., None]
     return Batch(
-        ids=torch.from_numpy(_laid(shard.samples[picked[0][0]], masks[0])),
-        masks=tuple(torch.from_numpy(mask.astype(np.float32)) for mask in masks),
-        members=tuple(map(torch.from_numpy, members)),
-        owners=tuple(map(torch.from_numpy, owners)),
+        ids=torch.from_numpy(ids),
+        masks=tuple(torch.from_numpy(mask.astype(np.float32)) for _, mask in levels),
+        members=tuple(torch.from_numpy(members) for members, _ in coarser),
+        owners=tuple(torch.from_numpy(np.repeat(np.arange(len(rows)), counts)) for _, counts in units),
         targets=torch.from_numpy(shard.targets[rows]),
     )
 
@@ -72,20 +72,19 @@ def _spans(first: NDArray[np.int64], rows: NDArray[Any]) -> tuple[NDArray[np.int
     return np.repeat(starts - ends + counts, counts) + np.arange(counts.sum()), counts
 
 
-def _mask(lengths: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return (N, S), true where a unit has a sample; S is at least 1."""
-    mask: NDArray[np.bool_] = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
-    return mask
+def _units(lengths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Lay consecutive samples into units.
+
+    Returns:
+        the place of each unit's samples (N, S), 0 where the unit is padded, and its mask; S is at least 1.
+    """
+    inside = np.arange(max(1, lengths.max(initial=0)))
+    mask = inside < lengths[:, None]
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    return (starts[:, None] + inside) * mask, mask
 
 
-def _laid(samples: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
-    """Lay consecutive samples (T, ...) where a mask (N, S) is true, zeros elsewhere."""
-    units = np.zeros((*mask.shape, *samples.shape[1:]), samples.dtype)
-    units[mask] = samples
-    return units
-
-
-def order(rows: int, *, epoch: int, seed: int) -> Int[np.ndarray, "R"]:
+def order(rows: int, *, epoch: int, seed: int) -> Int[np.ndarray, " R"]:
     """Return a permutation of the rows: another one each epoch, the same for the same seed."""
     return np.random.default_rng([seed, epoch]).permutation(rows)
 

@@ -52,7 +52,7 @@ class Shard:
         """Map the arrays of a split into memory."""
 
         def mapped(name: str) -> NDArray[np.int32]:
-            return np.load(folder / f"{name}.npy", mmap_mode="r")  # type: ignore[no-any-return]
+            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))  # a plain array over the mapped file
 
         return cls(
             folder,

@@ -69,6 +69,7 @@ def idf(train: Shard, rows: int) -> NDArray[np.float32]:
         stops = first[start : start + CHUNK + 1]
         document = np.repeat(np.arange(len(stops) - 1), np.diff(stops))
         ids = train.samples[stops[0] : stops[-1]]
-        pairs = np.unique(document[:, None] * rows + ids)
-        found += np.bincount(pairs % rows, minlength=rows)
+        pairs = np.sort(document[:, None] * rows + ids, axis=None)
+        once = pairs[np.diff(pairs, prepend=-1) > 0]
+        found += np.bincount(once % rows, minlength=rows)
     return (np.log((1 + len(train)) / (1 + found)) + 1).astype(np.float32)

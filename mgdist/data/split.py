@@ -90,7 +90,8 @@ def _shares(counts: Rows, size: int, leave: int) -> Rows:
     exact = counts * size / counts.sum()
     shares = np.floor(exact).astype(np.int64)
     shares[np.argsort(shares - exact, kind="stable")[: size - shares.sum()]] += 1
-    return np.clip(shares, np.minimum(1, most), most)
+    bounded: Rows = np.clip(shares, np.minimum(1, most), most)
+    return bounded
 
 
 def _without_rare(train: Documents, *, least: int, skip: bool) -> Documents:

@@ -94,14 +94,15 @@ def read_parquet(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row |
     try:
         parquet = _parquet(file, place)
         columns.pick(parquet.schema_arrow.names, place)
-        row = 0
+        read = 0
         for batch in parquet.iter_batches(batch_size=4096, columns=sorted(set(columns.all))):
             values = [_values(batch.column(name)) for name in columns.all]
-            for row, picked in enumerate(zip(*values, strict=True), row + 1):
-                yield Row(f"{place}:row {row}", picked)
+            for number, picked in enumerate(zip(*values, strict=True), read + 1):
+                yield Row(f"{place}:row {number}", picked)
+            read += batch.num_rows
     except (ArrowException, OSError) as error:
         raise _damaged(place) from error
-    if row == 0:
+    if read == 0:
         raise _empty(place)
 
 

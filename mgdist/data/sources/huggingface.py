@@ -54,11 +54,12 @@ def _documents(spec: HuggingFaceSpec, sets: Any, field: str, name: str, columns:
 def _rows(split: Any, place: str, columns: Columns) -> Iterator[Row]:
     columns.pick(split.column_names, place)
     names = getattr(split.features[columns.label], "names", None)  # a ClassLabel: the rows hold indices
-    number = 0
+    read = 0
     for part in split.select_columns(sorted(set(columns.all))).iter(batch_size=1000):
-        for number, values in enumerate(zip(*(part[name] for name in columns.all), strict=True), number + 1):
-            label = values[-1]
-            yield Row(f"{place}:row {number}", [*values[:-1], _named(label, names)])
+        *texts, labels = (part[name] for name in columns.all)
+        for number, values in enumerate(zip(*texts, strict=True), read + 1):
+            yield Row(f"{place}:row {number}", [*values, _named(labels[number - read - 1], names)])
+        read += len(labels)
 
 
 def _named(label: Any, names: list[str] | None) -> Any:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import assert_never
 
-from mgdist.data.sources.documents import Given, columns_of
 from mgdist.data.sources.docstrings import read_docstrings
+from mgdist.data.sources.documents import Given, columns_of
 from mgdist.data.sources.files import read_files
 from mgdist.data.sources.huggingface import read_huggingface
 from mgdist.job.data import DocstringsSpec, FilesSpec, HuggingFaceSpec
