@@ -94,5 +94,7 @@ def _at(plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
         replace(document, path, value)
     except KeyError:
         return [Mistake(where, "the job has no such field")]
-    _, mistakes = checked(document)
+    moved, mistakes = checked(document)
+    if moved is not None and cutting(moved) != cutting(Job.model_validate(plain)):
+        return [Mistake(where, "a search cannot change how the text is cut into ids; set it in the job itself")]
     return [Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes]
