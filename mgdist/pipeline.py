@@ -20,7 +20,8 @@ from mgdist.job.spec import Job
 from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
 from mgdist.runs import Done, Run
-from mgdist.search.tune import Searched, search
+from mgdist.search.results import Searched
+from mgdist.search.tune import search
 from mgdist.train.launch import Trained, train
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from mgdist.errors import ClusterError
@@ -24,6 +24,8 @@ OBJECT_STORE = 256 * 2**20
 """Bytes that an embedded Ray shares between processes. Batches come from mapped files, so little is needed."""
 PATIENCE = 5.0
 """Seconds that an address has to answer."""
+ENVIRONMENT = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED", "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S")
+"""What Ray takes from the environment only. It is set while there is a connection."""
 DASHBOARD = 8265
 """Port at which the head of a cluster answers HTTP, unless it was told otherwise."""
 
@@ -48,7 +50,8 @@ class Connection:
 
     ::
 
-        with Connection() as connection:  # starts
+        with Connection() as connection:
+            connection.start()
             dataset = prepare(job, folder)  # meanwhile
             cluster = connection.wait()
 
@@ -61,33 +64,42 @@ class Connection:
     def __init__(self, address: str | None = None, *, cpus: int | None = None, dashboard: bool = True) -> None:
         self.address, self.cpus, self.dashboard = address, cpus, dashboard
         self.folder: Path | None = None
+        self._before = {name: os.environ.get(name) for name in ENVIRONMENT}
         self._reached: Future[Cluster] = Future()
+        self._left = Event()
+        self._thread: Thread | None = None
 
     def __enter__(self) -> "Connection":
-        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def start(self) -> None:
-        """Begin to connect, and return at once."""
-        Thread(target=self._connect, name="connect to ray", daemon=True).start()
+        """Begin to connect, unless that was begun, and return at once."""
+        if self._thread is None:
+            self._thread = Thread(target=self._connect, name="connect to ray", daemon=True)
+            self._thread.start()
 
     def wait(self) -> Cluster:
-        """Return the cluster when it is there.
+        """Return the cluster when it is there; begin to connect where that was not begun.
 
         Raises:
             ClusterError: it cannot be reached, or does not let us in.
         """
+        self.start()
         return self._reached.result()
 
     def close(self) -> None:
         """Leave the cluster; end an embedded one and remove what it wrote."""
-        if self._reached.exception() is None:
+        if self._thread is not None and self._reached.exception() is None:
             import ray
 
             ray.shutdown()
+        self._left.set()
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -104,6 +116,8 @@ class Connection:
             self._reached.set_exception(wrapped)
         else:
             self._reached.set_result(cluster)
+            # Ray's processes are children of this thread, and die with it.
+            self._left.wait()
 
     def _embedded(self) -> Cluster:
         # A socket's path may have 107 characters, of which Ray needs about 80: so never below a long TMPDIR.
@@ -142,11 +156,16 @@ def _token(path: Path) -> Mapping[str, str]:
 
 
 def _settle(more: Mapping[str, str]) -> None:
-    """Set what Ray takes from the environment only."""
     os.environ.update(more)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # How often a training's controller looks at its workers. The default of 2 s makes short trainings wait.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+
+    from ray._raylet import AuthenticationTokenLoader, Config
+
+    # Ray may have been imported before, or connected to another cluster: it reads these once.
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _initialise(**options: Any) -> Cluster:

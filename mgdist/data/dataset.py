@@ -18,7 +18,8 @@ from mgdist_edge.text import TextInput
 
 FORMAT = 1
 """Of the folder; one that is written otherwise is prepared anew."""
-ABOUT, TOKENIZER, IDF, TEXTS = "dataset.json", "tokenizer.json", "idf.npy", "texts.jsonl"
+ABOUT, TOKENIZER, TEXTS = "dataset.json", "tokenizer.json", "texts.jsonl"
+IDF, RATIOS = "idf.npy", "ratios.npy"
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Dataset:
         valid: rows to choose by.
         test: rows that nothing is chosen by.
         idf: (rows of the embedding,) float32 inverse document frequency in the training split.
+        ratios: (rows of the embedding, K) float32 naive Bayes log-count ratios in the training split.
         digest: SHA-256 of the documents, labels and splits.
         skipped: records that were left out, by split.
     """
@@ -86,6 +88,7 @@ class Dataset:
     valid: Shard
     test: Shard
     idf: NDArray[np.float32]
+    ratios: NDArray[np.float32]
     digest: str
     skipped: Mapping[str, int]
 
@@ -106,8 +109,8 @@ class Dataset:
         vocabulary = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))["model"]["vocab"]
         text = TextInput(vocabulary, fields["lowercase"], fields["levels"], fields["order"], fields["buckets"])
         train, valid, test = (Shard.open(folder / name, list(text.levels)) for name in ("train", "valid", "test"))
-        labels, idf = tuple(about["labels"]), np.load(folder / IDF)
-        return cls(folder, text, labels, train, valid, test, idf, about["digest"], about["skipped"])
+        labels, idf, ratios = tuple(about["labels"]), np.load(folder / IDF), np.load(folder / RATIOS)
+        return cls(folder, text, labels, train, valid, test, idf, ratios, about["digest"], about["skipped"])
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

@@ -50,20 +50,18 @@ def tokenizer_json(text: TextInput) -> str:
     return tokenizer.to_str()
 
 
-def idf(train: Shard, rows: int) -> NDArray[np.float32]:
-    """Return the smooth inverse document frequency of each row of the embedding.
-
-    ``log((1 + n) / (1 + df)) + 1`` of n documents of which df hold the id, as in scikit-learn's
-    TfidfTransformer; an id that no document holds gets the largest.
+def documents_with(train: Shard, rows: int, classes: int) -> NDArray[np.int64]:
+    """Count the documents that hold each id.
 
     Args:
         train: the training split.
         rows: words and n-gram buckets.
+        classes: K.
 
     Returns:
-        (rows,) float32.
+        (rows, K): documents of each class.
     """
-    found = np.zeros(rows, np.int64)
+    found = np.zeros(rows * classes, np.int64)
     first = train.first[0]
     for start in range(0, len(train), CHUNK):
         stops = first[start : start + CHUNK + 1]
@@ -71,5 +69,38 @@ def idf(train: Shard, rows: int) -> NDArray[np.float32]:
         ids = train.samples[stops[0] : stops[-1]]
         pairs = np.sort(document[:, None] * rows + ids, axis=None)
         once = pairs[np.diff(pairs, prepend=-1) > 0]
-        found += np.bincount(once % rows, minlength=rows)
-    return (np.log((1 + len(train)) / (1 + found)) + 1).astype(np.float32)
+        found += np.bincount(once % rows * classes + train.targets[start + once // rows], minlength=rows * classes)
+    return found.reshape(rows, classes)
+
+
+def idf(seen: NDArray[np.int64], documents: int) -> NDArray[np.float32]:
+    """Return the smooth inverse document frequency of each row of the embedding.
+
+    ``log((1 + n) / (1 + df)) + 1`` of n documents of which df hold the id, as in scikit-learn's
+    TfidfTransformer; an id that no document holds gets the largest.
+
+    Args:
+        seen: (rows, K) documents of each class with each id.
+        documents: n.
+
+    Returns:
+        (rows,) float32.
+    """
+    return (np.log((1 + documents) / (1 + seen.sum(1))) + 1).astype(np.float32)
+
+
+def log_ratios(seen: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return how much each id speaks for each class.
+
+    The logarithm of the id's smoothed share among the class's ids, minus the mean over the classes, after Wang and
+    Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
+
+    Args:
+        seen: (rows, K) documents of each class with each id.
+
+    Returns:
+        (rows, K) float32.
+    """
+    smoothed = seen + 1.0
+    shares = np.log(smoothed / smoothed.sum(0))
+    return (shares - shares.mean(1, keepdims=True)).astype(np.float32)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from mgdist.compress.choose import Candidate, Parity
-from mgdist.compress.quantize import quantize, weights
+from mgdist.compress.quantize import quantize
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.evaluate.metrics import Scores, score
 from mgdist.export.bundle import bundle
@@ -66,7 +66,7 @@ def candidates(
             size=packed.size,
             latency=speed.latency,
             memory=speed.memory,
-            weights=weights(quantized.path).shares,
+            weights=quantized.weights.shares,
             parity=parity(device, trained),
         )
         tell(candidate)

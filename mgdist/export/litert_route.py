@@ -89,13 +89,13 @@ def device_levels(job: Job, order: int) -> tuple[Level, ...]:
         order: O, the ids of a sample.
     """
     levels: list[Level] = []
-    channels = order
+    read, channels = order, job.model.embedding.width or job.model.width
     for name, spec in job.granularities.items():
         # The coarsest level has one unit, the whole document.
         counts = job.device.unit_counts if len(levels) + 1 < len(job.granularities) else (1,)
-        width = len(spec.pool) * job.model.width
-        levels.append(Level(name=name, length=spec.length, channels=channels, width=width, counts=counts))
-        channels = width
+        channels = spec.unit_width(channels, job.model.width)
+        levels.append(Level(name=name, length=spec.length, channels=read, width=channels, counts=counts))
+        read = channels
     return tuple(levels)
 
 

@@ -16,7 +16,7 @@ LONGEST_RECURRENT = 256
 
 def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
-    found = [*_levels(job), *_training(job), *_rest(job)]
+    found = [*_levels(job), *_beginning(job), *_training(job), *_rest(job)]
     for name, level in job.granularities.items():
         found += _encoder(f"granularities.{name}", level, job.model.width)
     return found
@@ -62,6 +62,18 @@ def _encoder(path: str, level: LevelSpec, width: int) -> Iterator[Mistake]:
             pass
         case _ as never:
             assert_never(never)
+
+
+def _beginning(job: Job) -> Iterator[Mistake]:
+    """What starts as a bag of class ratios must reach the head as such."""
+    finest = next(iter(job.granularities.values()))
+    bag = isinstance(finest.encoder, BagSpec) and finest.pool[0] == "mean" and job.model.embedding.width is None
+    if job.model.embedding.init == "bayes" and (job.model.fusion != "concat" or not (finest.skip or bag)):
+        yield Mistake(
+            "model.embedding.init",
+            "bayes needs fusion concat, and skip: true (or a bag with pool mean) at the finest granularity, "
+            "through which the head reads it",
+        )
 
 
 def _training(job: Job) -> Iterator[Mistake]:

@@ -26,6 +26,9 @@ class EmbeddingSpec(Spec):
     """numbers of a word's vector; as wide as the model where it is null"""
     ngrams: NgramSpec | None = None
     """vectors for neighbouring words; null: words only"""
+    init: Literal["random", "bayes"] = "random"
+    """bayes: the first numbers of a row start as the naive Bayes log-count ratios of the classes in the training split
+    (Wang and Manning, "Baselines and Bigrams", 2012), and the head starts by reading them"""
     idf: bool = False
     """start each row scaled by its inverse document frequency in the training split"""
     dropout: float = Field(0.0, ge=0, lt=1)

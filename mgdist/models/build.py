@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from mgdist.errors import JobError
 from mgdist.job.encoders import BagSpec, ConvSpec, Encoder, GruSpec, LevelSpec, LstmSpec, Pool, TransformerSpec
 from mgdist.job.model import EmbeddingSpec, ModelSpec
 from mgdist.job.spec import Job
@@ -22,7 +23,9 @@ from mgdist.models.network import Network
 from mgdist.models.pools import AttentionPool, MaxPool, MeanPool
 
 
-def build(job: Job, *, rows: int, classes: int, idf: NDArray[Any] | None = None) -> Network:
+def build(
+    job: Job, *, rows: int, classes: int, idf: NDArray[Any] | None = None, ratios: NDArray[Any] | None = None
+) -> Network:
     """Return the network that a job asks for, with weights drawn from torch's generator.
 
     Args:
@@ -31,19 +34,36 @@ def build(job: Job, *, rows: int, classes: int, idf: NDArray[Any] | None = None)
         classes: K.
         idf: (rows,) inverse document frequencies, for ``model.embedding.idf``; not needed where
             weights are loaded afterwards.
+        ratios: (rows, K) log-count ratios, for ``model.embedding.init``; the same.
+
+    Raises:
+        JobError: the embedding is too narrow for the ratios of so many classes.
     """
     width = job.model.width
     channels = job.model.embedding.width or width
     embedding = _embedding(job.model.embedding, rows, channels, idf)
+    bayes = job.model.embedding.init == "bayes" and ratios is not None
+    if bayes:
+        embedding.begin_with(torch.tensor(_fitting(ratios, channels), dtype=torch.float32))
     levels: dict[str, nn.Module] = {}
     widths = []
     for name, spec in job.granularities.items():
         levels[name] = _level(spec, channels, job.model)
-        channels = len(spec.pool) * width
+        channels = spec.unit_width(channels, width)
         widths.append(channels)
     fusion = _fusion(job.model, widths)
-    head = ClassifyHead(width=fusion.width, classes=classes)
+    head = ClassifyHead(width=fusion.width, classes=classes, reads_classes=bayes)
     return Network(embedding=embedding, levels=levels, fusion=fusion, head=head, dropout=job.model.dropout)
+
+
+def _fitting(ratios: NDArray[Any] | None, width: int) -> NDArray[Any]:
+    assert ratios is not None
+    if ratios.shape[1] > width:
+        raise JobError(
+            f"model.embedding.init: bayes needs a number of each word's vector for each of {ratios.shape[1]} labels; "
+            f"the vectors have {width}: make model.embedding.width at least {ratios.shape[1]}, or init random"
+        )
+    return ratios
 
 
 def _embedding(spec: EmbeddingSpec, rows: int, width: int, idf: NDArray[Any] | None) -> Embedding:
@@ -53,7 +73,7 @@ def _embedding(spec: EmbeddingSpec, rows: int, width: int, idf: NDArray[Any] | N
 
 def _level(spec: LevelSpec, channels: int, model: ModelSpec) -> Level:
     encoder = _encoder(spec.encoder, channels, spec.length, model)
-    return Level(encoder=encoder, pools=[_pool(pool, model.width) for pool in spec.pool])
+    return Level(encoder=encoder, pools=[_pool(pool, model.width) for pool in spec.pool], skip=spec.skip)
 
 
 def _encoder(spec: Encoder, channels: int, length: int, model: ModelSpec) -> nn.Module:

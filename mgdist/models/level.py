@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mgdist.models.pools import MeanPool
+
 
 class Level(nn.Module):
     """An encoder along the samples of a unit, then pools side by side.
@@ -13,14 +15,17 @@ class Level(nn.Module):
     Args:
         encoder: (N, S, C) and its mask -> states (N, S, D).
         pools: each (N, S, D) and its mask -> (N, D).
+        skip: put the mean of the samples themselves in front: wide beside deep.
     """
 
-    def __init__(self, *, encoder: nn.Module, pools: Sequence[nn.Module]) -> None:
+    def __init__(self, *, encoder: nn.Module, pools: Sequence[nn.Module], skip: bool = False) -> None:
         super().__init__()
+        self.skip = MeanPool() if skip else None
         self.encoder = encoder
         self.pools = nn.ModuleList(pools)
 
     def forward(self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N W"]:
-        """Return one vector a unit, of W = P x D numbers; whatever the masked samples hold is ignored."""
+        """Return one vector a unit, of W = P x D (and C, with skip) numbers; what masked samples hold is ignored."""
         states = self.encoder(samples * mask.unsqueeze(2), mask)
-        return torch.cat([pool(states, mask) for pool in self.pools], 1)
+        vectors = [pool(states, mask) for pool in self.pools]
+        return torch.cat(vectors if self.skip is None else [self.skip(samples, mask), *vectors], 1)

@@ -16,7 +16,7 @@ from mgdist.train.loop import Training
 def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
     torch.manual_seed(job.seed)
-    network = build(job, rows=dataset.input.rows, classes=len(dataset.labels), idf=dataset.idf)
+    network = build(job, rows=dataset.input.rows, classes=len(dataset.labels), idf=dataset.idf, ratios=dataset.ratios)
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
     return Training(job, dataset, engine(network, job.train, group.device()), twin, listen)

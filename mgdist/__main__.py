@@ -1,0 +1,5 @@
+"""``python -m mgdist`` is ``mgdist``."""
+
+from mgdist.cli import main
+
+main()

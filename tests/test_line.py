@@ -1,0 +1,145 @@
+"""The whole line, as a user runs it: real Ray, real training, real conversion, the real edge runtime."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+JOB = """\
+name: tiny
+task: {kind: classify, label: label}
+data:
+  source: {kind: files, train: TRAIN}
+  input: {kind: text, columns: text, min_count: 1}
+granularities:
+  word: {length: 12, encoder: {kind: conv}, pool: [mean, max]}
+  sentence: {length: 4, encoder: {kind: bag}}
+model: {width: 8}
+train: {epochs: 4, batch_size: 16, lr: 0.02}
+search:
+  trials: 2
+  epochs: 1
+  space: {train.lr: {loguniform: [0.01, 0.03]}}
+compress: {max_accuracy_drop: 0.1, methods: [float32, int8_dynamic]}
+run: {folder: RUNS, license: CC0-1.0}
+"""
+WORDS = {"fruit": "apple pear plum cherry grape", "tools": "hammer saw drill chisel plane", "sea": "wave tide reef shoal surf"}
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("line")
+    rows = []
+    for number in range(240):
+        label = list(WORDS)[number % 3]
+        word = WORDS[label].split()[number // 3 % 5]
+        rows.append({"text": f"This is about a {word}. It came as number {number}.\n\nNobody saw it.", "label": label})
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = JOB.replace("TRAIN", str(folder / "train.jsonl")).replace("RUNS", str(folder / "runs"))
+    (folder / "tiny.yaml").write_text(text)
+    return folder / "tiny.yaml"
+
+
+def mgdist(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "mgdist", *arguments], capture_output=True, text=True, check=False)
+
+
+def edge(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "mgdist_edge", *arguments], capture_output=True, text=True, check=False)
+
+
+def done(folder: Path) -> list[str]:
+    """Return the stages that were really done, in order."""
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    return [event["stage"] for event in events if event["event"] == "stage" and event["state"] == "done"]
+
+
+STAGES = ["data", "search", "train", "evaluate", "convert", "compress", "bundle"]
+
+
+@pytest.fixture(scope="module")
+def finished(job: Path) -> tuple[Path, str]:
+    ended = mgdist("submit", job)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    return (job.parent / "runs" / "tiny" / "latest").resolve(), ended.stdout
+
+
+def test_a_job_becomes_a_bundle_that_answers(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    assert done(folder) == STAGES
+    asked = edge("predict", folder / "tiny.tflite", "--text", "This is about a cherry.", "--json")
+    assert json.loads(asked.stdout)["label"] == "fruit", asked.stderr
+    assert edge("selftest", folder / "tiny.tflite").returncode == 0
+
+
+def test_the_output_is_plain_lines_where_there_is_no_terminal(finished: tuple[Path, str]) -> None:
+    _, output = finished
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", output)
+    for expected in ("linear baseline", "trained network", "int8_dynamic", "mgdist-edge predict", "tensorboard --logdir"):
+        assert expected in output
+
+
+def test_curves_are_left_for_tensorboard(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    assert list(folder.glob("train/**/events.out.tfevents.*"))
+    assert len(list(folder.glob("search/tensorboard/trial_*/events.out.tfevents.*"))) == 2
+
+
+def test_the_bundle_says_what_it_is(finished: tuple[Path, str]) -> None:
+    from mgdist_edge.bundle import Bundle
+
+    manifest = Bundle.open(finished[0] / "tiny.tflite").manifest
+    assert (manifest.name, manifest.license, manifest.labels) == ("tiny", "CC0-1.0", ("fruit", "sea", "tools"))
+    assert manifest.parity["equal"] > 0.95
+
+
+def test_a_finished_job_is_not_done_again(job: Path, finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = (folder / "tiny.tflite").stat().st_mtime_ns
+    assert mgdist("submit", job).returncode == 0
+    assert (job.parent / "runs" / "tiny" / "latest").resolve() == folder
+    assert (done(folder), (folder / "tiny.tflite").stat().st_mtime_ns) == (STAGES, before)
+
+
+def test_another_budget_trains_nothing_anew(job: Path, finished: tuple[Path, str]) -> None:
+    ended = mgdist("submit", job, "--set", "compress.methods=[float16]")
+    assert ended.returncode == 0, ended.stderr
+    latest = (job.parent / "runs" / "tiny" / "latest").resolve()
+    assert latest != finished[0]
+    assert done(latest) == ["compress", "bundle"]
+
+
+def test_a_budget_that_cannot_be_kept_names_the_nearest_candidate(job: Path, finished: tuple[Path, str]) -> None:
+    ended = mgdist("submit", job, "--set", "device.max_size=1 kB")
+    assert ended.returncode == 7
+    assert re.match(
+        r"mgdist: none of 2 candidates keeps the budget; nearest is int8_dynamic: size 0\.\d\d MB is above 0\.00 MB; "
+        r"raise device\.max_size, or make the model smaller\n$",
+        ended.stderr,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["search", "train", "compress"])
+def test_a_killed_run_is_finished_by_the_same_command(job: Path, tmp_path: Path, stage: str) -> None:
+    command = [sys.executable, "-m", "mgdist", "submit", str(job), "--set", f"run.folder={tmp_path}"]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    while f'"stage": "{stage}", "state": "started"' not in _events(tmp_path):
+        time.sleep(0.1)
+        assert killed.poll() is None
+    time.sleep(1.0)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+    assert sorted(done((tmp_path / "tiny" / "latest").resolve())) == sorted(STAGES)
+
+
+def _events(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.glob("tiny/2*/events.jsonl"))
