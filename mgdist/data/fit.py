@@ -86,7 +86,8 @@ def idf(seen: NDArray[np.int64], documents: int) -> NDArray[np.float32]:
     Returns:
         (rows,) float32.
     """
-    return (np.log((1 + documents) / (1 + seen.sum(1))) + 1).astype(np.float32)
+    frequency: NDArray[np.float32] = (np.log((1 + documents) / (1 + seen.sum(1))) + 1).astype(np.float32)
+    return frequency
 
 
 def log_ratios(seen: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -103,4 +104,5 @@ def log_ratios(seen: NDArray[np.int64]) -> NDArray[np.float32]:
     """
     smoothed = seen + 1.0
     shares = np.log(smoothed / smoothed.sum(0))
-    return (shares - shares.mean(1, keepdims=True)).astype(np.float32)
+    ratios: NDArray[np.float32] = (shares - shares.mean(1, keepdims=True)).astype(np.float32)
+    return ratios

@@ -11,13 +11,10 @@ import json
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from importlib.machinery import PathFinder
-from importlib.metadata import packages_distributions, version
 from itertools import chain, repeat
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,6 +61,8 @@ def versions_of(packages: Sequence[str]) -> dict[str, str]:
     Raises:
         DataError: one is not installed.
     """
+    from importlib.metadata import packages_distributions, version
+
     distributions = packages_distributions()
     found = {}
     for package in packages:
@@ -103,6 +102,9 @@ def _cached(spec: DocstringsSpec, cache: Path) -> list[Docstring]:
 
 
 def _collected(spec: DocstringsSpec) -> list[Docstring]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     modules = [module for package in spec.packages for module in _modules(package)]
     parts = [modules[start : start + FEW] for start in range(0, len(modules), FEW)]
     with ProcessPoolExecutor(min(PROCESSES, len(parts)), get_context("spawn")) as pool:

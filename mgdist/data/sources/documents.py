@@ -3,11 +3,11 @@
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import NamedTuple
 
 from mgdist.errors import DataError
 from mgdist.job.spec import Job
-from mgdist_edge.text import LONGEST
 
 NAMED = 100
 """Records left out that are named; the others are only counted."""
@@ -103,74 +103,73 @@ def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) ->
         skip: leave bad records out and count them, in place of failing.
 
     Raises:
-        DataError: a record is bad and ``skip`` is false; or the label column holds numbers with a fraction.
+        DataError: a record is bad and ``skip`` is false.
     """
     texts, labels, skipped = list[str](), list[str](), list[str]()
     left_out = 0
     for row in rows:
-        made = row.problem if isinstance(row, Unreadable) else _made(row, columns)
-        if not isinstance(made, str):
-            texts.append(made[0])
-            labels.append(made[1])
-            continue
-        if not skip:
-            raise DataError(f"{row.place}: {made}; mend the record, or set data.on_bad_record: skip")
-        left_out += 1
-        if left_out <= NAMED:
-            skipped.append(f"{row.place}: {made}")
+        try:
+            text, label = _document(row, columns)
+        except BadRecordError as error:
+            if not skip:
+                raise DataError(f"{row.place}: {error}; mend the record, or set data.on_bad_record: skip") from None
+            left_out += 1
+            if left_out <= NAMED:
+                skipped.append(f"{row.place}: {error}")
+        else:
+            texts.append(text)
+            labels.append(label)
     return Documents(texts, labels, tuple(skipped), left_out)
 
 
-def _made(row: Row, columns: Columns) -> tuple[str, str] | str:
-    """Return the text and the label of a row, or what is wrong with it."""
-    parts = []
-    for name, value in zip(columns.text, row.values, strict=False):
-        if value is None or value != value:  # null, or NaN, which stands for null in floats  # noqa: PLR0124
-            continue
-        if not isinstance(value, str):
-            return f"{name}: expected text; got {type(value).__name__}"
-        if not _is_unicode(value):
-            return f"{name}: not UTF-8; save the file as UTF-8"
-        parts.append(value)
-    text = "\n\n".join(part for part in parts if part[:LONGEST].strip())
-    if not text[:LONGEST].strip():
-        return f"{' and '.join(columns.text)}: empty"
-    label = _label(row.values[-1])
-    if label is None:
-        return f"{columns.label}: empty"
-    if isinstance(label, Problem):
-        return f"{columns.label}: {label.what}"
-    return text, label
+class BadRecordError(Exception):
+    """What is wrong with a record; never leaves this module."""
 
 
-class Problem(NamedTuple):
-    """Why a value is not a label."""
+def _document(row: Row | Unreadable, columns: Columns) -> tuple[str, str]:
+    if isinstance(row, Unreadable):
+        raise BadRecordError(row.problem)
+    *values, label = row.values
+    parts = [_part(value, name) for value, name in zip(values, columns.text, strict=True)]
+    text = "\n\n".join(part for part in parts if part and not part.isspace())
+    if not text or text.isspace():
+        raise BadRecordError(f"{' and '.join(columns.text)}: empty")
+    return text, _label(label, columns.label)
 
-    what: str
 
-
-def _label(value: object) -> str | Problem | None:
+def _part(value: object, name: str) -> str:
+    """Return the text of one column; null, which some formats write as NaN, is no text at all."""
     match value:
         case None:
-            return None
+            return ""
+        case str():
+            return _unicode(value, name)
+        case float() if isnan(value):
+            return ""
+        case _:
+            raise BadRecordError(f"{name}: expected text; got {type(value).__name__} {value!r:.40}")
+
+
+def _label(value: object, name: str) -> str:
+    match value:
         case bool():
             return str(value).lower()
         case int():
             return str(value)
-        case str():
-            if not _is_unicode(value):
-                return Problem("not UTF-8; save the file as UTF-8")
-            return value if value.strip() else None
-        case float():
-            return None if value != value else Problem(f"expected text or a whole number; got {value}")  # noqa: PLR0124
+        case str() if value and not value.isspace():
+            return _unicode(value, name)
+        case None | str():
+            raise BadRecordError(f"{name}: empty")
+        case float() if isnan(value):
+            raise BadRecordError(f"{name}: empty (NaN)")
         case _:
-            return Problem(f"expected text or a whole number; got {type(value).__name__}")
+            raise BadRecordError(f"{name}: expected text or a whole number; got {type(value).__name__} {value!r:.40}")
 
 
-def _is_unicode(text: str) -> bool:
-    """Tell whether a text has an UTF-8 form; bytes that were not UTF-8 are read as lone surrogates."""
+def _unicode(text: str, name: str) -> str:
+    """Return a text that has an UTF-8 form; bytes that were not UTF-8 are read as lone surrogates."""
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError as error:
+        raise BadRecordError(f"{name}: character {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    return text

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -48,19 +49,24 @@ def addresses(spec: FilesSpec) -> dict[str, str | None]:
 
 
 def _documents(address: str, field: str, columns: Columns, *, skip: bool) -> Documents:
-    return gather(_rows(address, field, columns), columns, skip=skip)
-
-
-def _rows(address: str, field: str, columns: Columns) -> Iterator[Row | Unreadable]:
     files = find(address, field)
-    for path in files.paths:
-        reader = reader_of(path)
-        assert reader is not None
-        try:
-            with files.system.open(path, "rb") as file:
-                yield from reader(file, short(path), columns)
-        except OSError as error:
-            raise _unreadable(field, path, error) from error
+    rows = chain.from_iterable(rows_of(files, path, field, columns) for path in files.paths)
+    return gather(rows, columns, skip=skip)
+
+
+def rows_of(files: Files, path: str, field: str, columns: Columns) -> Iterator[Row | Unreadable]:
+    """Yield the rows of one of the files; the first one tells whether it has the columns.
+
+    Raises:
+        DataError: it cannot be read, is damaged or empty, or lacks a column.
+    """
+    reader = reader_of(path)
+    assert reader is not None, path
+    try:
+        with files.system.open(path, "rb") as file:
+            yield from reader(file, _short(path), columns)
+    except OSError as error:
+        raise _unreadable(field, path, error) from error
 
 
 def find(address: str, field: str) -> Files:
@@ -84,19 +90,17 @@ def find(address: str, field: str) -> Files:
         raise _unreadable(field, address, error) from error
     if paths is None:
         raise DataError(f"{field}: {address}: {_absent(address)}")
-    known = tuple(path for path in sorted(paths) if reader_of(path) and not _hidden(path))
+    known = tuple(path for path in sorted(paths) if reader_of(path))
     if not known:
-        what = "the folder holds none" if len(paths) != 1 else f"got {PurePosixPath(paths[0]).name}"
-        raise DataError(f"{field}: {address}: expected files that end in {ENDINGS}; {what}")
-    return Files(
-        system, known, "file" in (system.protocol if isinstance(system.protocol, tuple) else [system.protocol])
-    )
+        got = ", ".join(PurePosixPath(path).name for path in paths[:3]) or "an empty folder"
+        raise DataError(f"{field}: {address}: expected files that end in {ENDINGS}; got {got}")
+    return Files(system, known, "file" in system.protocol)  # a name, or several of the same system
 
 
 def _paths(system: Any, path: str) -> list[str] | None:
     """Return all files at a path, whatever their ending; None where nothing is there."""
     if system.isdir(path):
-        return list(system.find(path))
+        return [file for file in system.find(path) if not _hidden(file)]
     if system.exists(path):
         return [path]
     return list(system.glob(path)) or None if any(mark in path for mark in "*?[") else None
@@ -113,7 +117,7 @@ def _hidden(path: str) -> bool:
     return PurePosixPath(path).name.startswith((".", "_"))
 
 
-def short(path: str) -> str:
+def _short(path: str) -> str:
     """Return a path as people write it: without this folder's own."""
     return path.removeprefix(f"{Path.cwd()}/")
 

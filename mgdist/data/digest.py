@@ -1,0 +1,51 @@
+"""A cheap identity of what a job reads, so that a finished stage is known to be still good."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import assert_never
+
+from mgdist.data.sources.docstrings import versions_of
+from mgdist.data.sources.files import addresses, find
+from mgdist.job.data import DocstringsSpec, FilesSpec, HuggingFaceSpec
+from mgdist.job.spec import Job
+from mgdist.runs import digest as digest_of
+
+
+def digest(job: Job) -> str:
+    """Return a SHA-256 that changes when the source does.
+
+    Files of this machine count with their content; those elsewhere with what their file system tells of them
+    (size, time, tag); docstrings with the versions of the packages; a data set of the Hugging Face hub with its
+    name and configuration only, since asking the hub would need a connection.
+
+    Raises:
+        DataError: a file or a package is missing.
+    """
+    match job.data.source:
+        case FilesSpec() as spec:
+            named = {field: address for field, address in addresses(spec).items() if address is not None}
+            return digest_of({field: _of_files(address, field) for field, address in named.items()})
+        case HuggingFaceSpec(name=name) as spec:
+            folder = _of_folder(Path(name)) if Path(name).is_dir() else {}
+            return digest_of(spec.model_dump(mode="json"), folder)
+        case DocstringsSpec(packages=packages) as spec:
+            return digest_of(spec.model_dump(mode="json"), versions_of(packages))
+        case _ as never:
+            assert_never(never)
+
+
+def _of_files(address: str, field: str) -> list[str]:
+    """Return one digest a file; names do not count, their order does."""
+    files = find(address, field)
+    return [_of_file(Path(path)) if files.local else str(files.system.ukey(path)) for path in files.paths]
+
+
+def _of_folder(folder: Path) -> Mapping[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): _of_file(path) for path in paths}
+
+
+def _of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
