@@ -161,7 +161,7 @@ def _settle(more: Mapping[str, str]) -> None:
     # How often a training's controller looks at its workers. The default of 2 s makes short trainings wait.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 
-    from ray._raylet import AuthenticationTokenLoader, Config
+    from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
     # Ray may have been imported before, or connected to another cluster: it reads these once.
     Config.initialize("")

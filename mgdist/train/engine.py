@@ -157,9 +157,10 @@ class DeepSpeedEngine:
         total = torch.zeros((), device=self.device)
         set_rate(self.optimizer, lr)
         for batch in batches:
-            share = loss(self.model(batch.to(self.device)), batch)
-            self.model.backward(share)
-            self.model.step()
+            with _quiet():
+                share = loss(self.model(batch.to(self.device)), batch)
+                self.model.backward(share)
+                self.model.step()
             total += share.detach() / len(batches)
         return total
 
@@ -169,7 +170,8 @@ class DeepSpeedEngine:
 
         found = {name: whole(value) for name, value in self.network.named_buffers()}
         for name, value in self.network.named_parameters():
-            master = safe_get_full_fp32_param(value)
+            with _quiet():
+                master = safe_get_full_fp32_param(value)
             found[name] = whole(value if master is None else master)
         return found
 
@@ -228,7 +230,7 @@ def _deepspeed(device: torch.device) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep DeepSpeed's own warnings about itself away from people."""
+    """Keep what torch tells DeepSpeed's authors away from people."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
