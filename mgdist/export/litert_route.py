@@ -103,7 +103,7 @@ def flatbuffer(network: Network, levels: tuple[Level, ...]) -> bytes:
     """Return the bytes of the device model; better called through ``apart``."""
     import litert_torch
 
-    wanted = list(signatures(network.eval().float(), levels))
+    wanted = list(signatures(network.eval().float().requires_grad_(False), levels))
     try:
         return _joined(litert_torch, wanted)
     except Exception as error:  # noqa: BLE001  torch, jax and MLIR each raise errors of their own

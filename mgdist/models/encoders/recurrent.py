@@ -79,41 +79,49 @@ class Direction(nn.Module):
         return _taken(states, turn)
 
     def unrolled(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
-        """Take one step after another; a masked step leaves the state as it was."""
-        steps = range(x.shape[1])
+        """Take one step after another, with as few operators as can be: the device has a copy of them for each step.
+
+        Forward, padding comes last and needs no mask. Backward it comes first, and must leave the state zero.
+        """
         from_input, from_state, input_bias, state_bias = self.rnn.all_weights[0]
         inputs = F.linear(x, from_input, input_bias)
-        state = x.new_zeros(x.shape[0], self.rnn.hidden_size)
-        memory = state
-        states = {}
-        for step in reversed(steps) if self.backward else steps:
-            seen = mask[:, step : step + 1]
+        state = memory = x.new_zeros(x.shape[0], 1, self.rnn.hidden_size)
+        states = []
+        for step in _steps(x.shape[1], backward=self.backward):
             hidden = F.linear(state, from_state, state_bias)
-            new, kept = self._step(inputs[:, step], hidden, state, memory)
-            state = state + seen * (new - state)
-            memory = memory + seen * (kept - memory)
-            states[step] = state
-        return torch.stack([states[step] for step in steps], 1)
-
-    def _step(self, x: Tensor, hidden: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        match self.cell:
-            case "gru":
-                return _gru(x, hidden, state), memory
-            case "lstm":
-                return _lstm(x + hidden, memory)
-            case _ as never:
-                assert_never(never)
+            state, memory = _next(self.cell, inputs[:, step], hidden, state, memory)
+            if self.backward:
+                seen = mask[:, step].unsqueeze(2)
+                state, memory = state * seen, memory * seen
+            states.append(state)
+        return torch.cat(states[::-1] if self.backward else states, 1)
 
 
-def _gru(x: Float[Tensor, "N 3*H"], hidden: Float[Tensor, "N 3*H"], state: Float[Tensor, "N H"]) -> Tensor:
-    (x_reset, x_update, x_new), (h_reset, h_update, h_new) = x.chunk(3, 1), hidden.chunk(3, 1)
-    update = torch.sigmoid(x_update + h_update)
-    new = torch.tanh(x_new + torch.sigmoid(x_reset + h_reset) * h_new)
+def _next(cell: Cell, inputs: Tensor, hidden: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next state and memory (N, 1, H); a GRU has no memory and passes it on."""
+    match cell:
+        case "gru":
+            return _gru(inputs, hidden, state), memory
+        case "lstm":
+            return _lstm(inputs + hidden, memory)
+        case _ as never:
+            assert_never(never)
+
+
+def _steps(count: int, *, backward: bool) -> list[slice]:
+    steps = [slice(step, step + 1) for step in range(count)]
+    return steps[::-1] if backward else steps
+
+
+def _gru(inputs: Tensor, hidden: Tensor, state: Tensor) -> Tensor:
+    both = 2 * state.shape[2]
+    reset, update = torch.sigmoid(inputs[:, :, :both] + hidden[:, :, :both]).chunk(2, 2)
+    new = torch.tanh(inputs[:, :, both:] + reset * hidden[:, :, both:])
     return new + update * (state - new)
 
 
-def _lstm(gates: Float[Tensor, "N 4*H"], memory: Float[Tensor, "N H"]) -> tuple[Tensor, Tensor]:
-    enter, forget, new, leave = gates.chunk(4, 1)
+def _lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    enter, forget, new, leave = gates.chunk(4, 2)
     memory = torch.sigmoid(forget) * memory + torch.sigmoid(enter) * torch.tanh(new)
     return torch.sigmoid(leave) * torch.tanh(memory), memory
 
