@@ -24,7 +24,13 @@ OBJECT_STORE = 256 * 2**20
 """Bytes that an embedded Ray shares between processes. Batches come from mapped files, so little is needed."""
 PATIENCE = 5.0
 """Seconds that an address has to answer."""
-ENVIRONMENT = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED", "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S")
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # How often a training looks at its workers. The default of 2 s makes short trainings wait.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # An actor that asks for notices of cloud providers; a process less to start.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+}
 """What Ray takes from the environment only. It is set while there is a connection."""
 DASHBOARD = 8265
 """Port at which the head of a cluster answers HTTP, unless it was told otherwise."""
@@ -64,7 +70,7 @@ class Connection:
     def __init__(self, address: str | None = None, *, cpus: int | None = None, dashboard: bool = True) -> None:
         self.address, self.cpus, self.dashboard = address, cpus, dashboard
         self.folder: Path | None = None
-        self._before = {name: os.environ.get(name) for name in ENVIRONMENT}
+        self._before = {name: os.environ.get(name) for name in (*SETTINGS, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH")}
         self._reached: Future[Cluster] = Future()
         self._left = Event()
         self._thread: Thread | None = None
@@ -156,10 +162,7 @@ def _token(path: Path) -> Mapping[str, str]:
 
 
 def _settle(more: Mapping[str, str]) -> None:
-    os.environ.update(more)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # How often a training's controller looks at its workers. The default of 2 s makes short trainings wait.
-    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    os.environ.update({**SETTINGS, **more})
 
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
