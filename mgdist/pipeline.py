@@ -119,7 +119,8 @@ class Line:
             self.run.event("candidate", **asdict(candidate))
 
         def work(folder: Path) -> None:
-            candidates(best, data.value, converted.value, evaluated.value.valid, folder, tell)
+            created = self.run.folder.name
+            candidates(best, data.value, converted.value, evaluated.value.valid, created, folder, tell)
 
         given = [converted.digest, evaluated.digest, best.compress.methods]
         return self.run.stage("compress", *given, do=work, load=open_candidates)

@@ -37,6 +37,7 @@ def candidates(
     dataset: Dataset,
     model: Path,
     trained: Float[np.ndarray, "R K"],
+    created: str,
     folder: Path,
     tell: Callable[[Candidate], None],
 ) -> None:
@@ -49,6 +50,7 @@ def candidates(
         dataset: that it was trained on.
         model: the converted network, float32.
         trained: the trained network's probabilities on the validation split.
+        created: when, in ISO 8601.
         folder: to write into.
         tell: hears of each candidate as it is measured.
     """
@@ -57,7 +59,10 @@ def candidates(
     for method in job.compress.methods:
         quantized = quantize(model, method, flatbuffer(folder, method))
         packed = bundle(
-            quantized.path, _manifest(job, dataset, method), _golden(dataset.valid, trained), _bundle(folder, method)
+            quantized.path,
+            _manifest(job, dataset, method, created),
+            _golden(dataset.valid, trained),
+            _bundle(folder, method),
         )
         device, speed = answers(packed.path, dataset.valid), measure(packed.path, documents)
         candidate = Candidate(
@@ -130,13 +135,12 @@ def ship(
     metrics = {
         "accuracy": test.accuracy,
         "macro_f1": test.macro_f1,
-        "ece": test.ece,
+        "ece": test.ece or 0.0,
         "valid_accuracy": chosen.accuracy,
         "latency_seconds": chosen.latency,
     }
     manifest = replace(
-        _manifest(job, dataset, chosen.method),
-        created=created,
+        _manifest(job, dataset, chosen.method, created),
         metrics=metrics,
         parity={"difference": compared.difference, "equal": compared.equal, "examples": compared.examples},
     )
@@ -156,10 +160,10 @@ def _bundle(folder: Path, method: Method) -> Path:
     return folder / f"{method}.bundle.tflite"
 
 
-def _manifest(job: Job, dataset: Dataset, method: Method) -> Manifest:
+def _manifest(job: Job, dataset: Dataset, method: Method, created: str) -> Manifest:
     return Manifest(
         name=job.name,
-        created="",
+        created=created,
         license=job.run.license,
         task=job.task.kind,
         labels=dataset.labels,

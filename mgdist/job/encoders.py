@@ -73,7 +73,8 @@ class LevelSpec(Spec):
     pool: Annotated[tuple[Pool, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=3)] = ("mean",)
     """how the samples of a unit become one vector; several are put side by side"""
     skip: bool = False
-    """put the mean of the samples themselves in front of the pools: a bag of words beside what the encoder sees"""
+    """put the samples themselves in front of the pools, added and divided by the root of their number: a bag of words
+    beside what the encoder sees"""
 
     def unit_width(self, channels: int, width: int) -> int:
         """Return how many numbers a unit's vector has.

@@ -1,5 +1,6 @@
 """Heads: the fused vector becomes what the task asks for."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mgdist.models.pools import MeanPool
+from mgdist.models.pools import RootPool
 
 
 class Level(nn.Module):
@@ -15,12 +15,12 @@ class Level(nn.Module):
     Args:
         encoder: (N, S, C) and its mask -> states (N, S, D).
         pools: each (N, S, D) and its mask -> (N, D).
-        skip: put the mean of the samples themselves in front: wide beside deep.
+        skip: put the samples themselves in front, added and divided by the root of their number: wide beside deep.
     """
 
     def __init__(self, *, encoder: nn.Module, pools: Sequence[nn.Module], skip: bool = False) -> None:
         super().__init__()
-        self.skip = MeanPool() if skip else None
+        self.skip = RootPool() if skip else None
         self.encoder = encoder
         self.pools = nn.ModuleList(pools)
 

@@ -19,6 +19,18 @@ class MeanPool(nn.Module):
         return total / mask.sum(1, keepdim=True).clamp(min=1.0)
 
 
+class RootPool(nn.Module):
+    """The sum over the samples, divided by the root of their number.
+
+    Longer units speak louder, but less than in proportion: the ``sqrtn`` combiner of TensorFlow's embedding lookups.
+    """
+
+    def forward(self, states: Float[Tensor, "N S D"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N D"]:
+        """Return one vector a unit."""
+        total = (states * mask.unsqueeze(2)).sum(1)
+        return total / mask.sum(1, keepdim=True).clamp(min=1.0).sqrt()
+
+
 class MaxPool(nn.Module):
     """The largest number of each channel (Collobert and Weston, 2008)."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mgdist.compress.choose import Candidate, shortcomings
+from mgdist.compress.choose import Candidate, excess
 from mgdist.evaluate.metrics import Scores
 from mgdist.job.spec import Job
 from mgdist.report.terminal import point_line
@@ -48,9 +48,11 @@ def show(summary: Summary, console: Console) -> None:
     console.print()
     console.print(_table(summary))
     told = [
+        "accuracy on the validation and the test split; MB of the file; median ms from text to label, one thread; "
+        "MB of memory at the peak; largest difference of a probability from the trained network, share of equal labels.",
         f"Ships {summary.chosen.method}: test accuracy {summary.shipped.accuracy:.4f}, macro F1 "
-        f"{summary.shipped.macro_f1:.4f}, calibration error {summary.shipped.ece:.4f} "
-        f"on {len_of(summary.shipped)} documents, run by the edge runtime.",
+        f"{summary.shipped.macro_f1:.4f}, calibration error {summary.shipped.ece or 0.0:.4f} "
+        f"on {summary.shipped.examples:,} documents, run by the edge runtime.",
         *summary.verdicts,
     ]
     if summary.point:
@@ -68,17 +70,12 @@ def show(summary: Summary, console: Console) -> None:
         console.print(f"{name + ':':<24}{command}", highlight=False, markup=False, soft_wrap=True)
 
 
-def len_of(scores: Scores) -> int:
-    """Return how many examples were scored."""
-    return int(sum(map(sum, scores.confusion)))
-
-
 def _table(summary: Summary) -> Table:
-    table = Table(title=f"{summary.job.name}", title_justify="left", title_style="bold", box=None, padding=(0, 1))
-    table.add_column("model")
-    for name in ("valid", "test", "size", "latency", "memory", "largest diff", "same label"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table = Table(title=summary.job.name, title_justify="left", title_style="bold", box=None, padding=(0, 1))
+    table.add_column("model", no_wrap=True)
+    for name in ("valid", "test", "MB", "ms", "memory", "max diff", "same"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for name, (valid, test) in (("linear baseline", summary.baseline), ("trained network", summary.network)):
         table.add_row(name, f"{valid.accuracy:.4f}", f"{test.accuracy:.4f}", "", "", "", "", "", "")
     for candidate in summary.candidates:
@@ -88,7 +85,7 @@ def _table(summary: Summary) -> Table:
 
 def _row(candidate: Candidate, summary: Summary) -> list[str]:
     ships = candidate == summary.chosen
-    lacks = shortcomings(
+    lacks = excess(
         candidate,
         reference=summary.network[0].accuracy,
         budget=summary.job.compress.max_accuracy_drop,
@@ -98,10 +95,10 @@ def _row(candidate: Candidate, summary: Summary) -> list[str]:
         candidate.method,
         f"{candidate.accuracy:.4f}",
         f"{summary.shipped.accuracy:.4f}" if ships else "",
-        f"{candidate.size / 1e6:.2f} MB",
-        f"{candidate.latency * 1e3:.2f} ms",
-        f"{candidate.memory / 1e6:.0f} MB",
+        f"{candidate.size / 1e6:.2f}",
+        f"{candidate.latency * 1e3:.2f}",
+        f"{candidate.memory / 1e6:.0f}",
         f"{candidate.parity.difference:.4f}",
         f"{candidate.parity.equal:.1%}",
-        "ships" if ships else "; ".join(lack.split(";")[0] for lack in lacks),
+        "ships" if ships else "over: " + ", ".join(lacks) if lacks else "",
     ]
