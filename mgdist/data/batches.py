@@ -6,7 +6,7 @@ Legend: B examples of a batch, N units of a level (of all B examples), S samples
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
 
         def moved(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

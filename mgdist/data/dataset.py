@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +48,7 @@ class Shard:
             return [json.loads(line) for line in file]
 
     @classmethod
-    def open(cls, folder: Path, levels: Sequence[str]) -> Self:
+    def open(cls, folder: Path, levels: Sequence[str]) -> "Shard":
         """Map the arrays of a split into memory."""
 
         def mapped(name: str) -> NDArray[np.int32]:
@@ -93,7 +92,7 @@ class Dataset:
     skipped: Mapping[str, int]
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path) -> "Dataset":
         """Open a folder that ``prepare`` has finished.
 
         Raises:

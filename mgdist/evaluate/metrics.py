@@ -6,7 +6,7 @@ Legend: N examples, K classes.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -63,7 +63,7 @@ class Scores:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
+    def from_json(cls, document: Mapping[str, Any]) -> "Scores":
         """Return what ``as_json`` was made of."""
         confusion = tuple(tuple(row) for row in document["confusion"])
         per_class = tuple(ClassScore(**fields) for fields in document["per_class"])
