@@ -10,8 +10,8 @@ import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from mgdist_edge.archive import LARGEST, End, Member, damaged, end_size, pack, read_directory, read_end
 from mgdist_edge.errors import BundleError
@@ -92,7 +92,7 @@ def seal(digest: str) -> bytes:
     return f"mgdist-bundle-1 sha256={digest}".encode()
 
 
-def examine(file: BinaryIO) -> tuple[int, Manifest, Golden, str | None]:
+def examine(file: BufferedIOBase) -> tuple[int, Manifest, Golden, str | None]:
     """Return the size of a file, its manifest, golden examples and model card, all checked.
 
     Raises:
@@ -114,12 +114,12 @@ def examine(file: BinaryIO) -> tuple[int, Manifest, Golden, str | None]:
     return size, manifest, read_golden(parts["golden.json"], len(manifest.labels)), readme
 
 
-def _bytes(file: BinaryIO, start: int, count: int) -> bytes:
+def _bytes(file: BufferedIOBase, start: int, count: int) -> bytes:
     file.seek(start)
     return file.read(count)
 
 
-def _read_end(file: BinaryIO, size: int) -> tuple[End, bytes]:
+def _read_end(file: BufferedIOBase, size: int) -> tuple[End, bytes]:
     """Return the archive's end record and its comment, the seal."""
     if _bytes(file, 4, 4) != b"TFL3":
         raise BundleError("expected a bundle of mgdist, which is a TFLite model; got another kind of file")
@@ -135,7 +135,7 @@ def _read_end(file: BinaryIO, size: int) -> tuple[End, bytes]:
     return read_end(_bytes(file, place, size - place), _SEAL_SIZE, place), tail[-_SEAL_SIZE:]
 
 
-def _require_seal(file: BinaryIO, start: int, end: End, comment: bytes) -> str:
+def _require_seal(file: BufferedIOBase, start: int, end: End, comment: bytes) -> str:
     """Hash the file once, in small pieces; return the hash of the model, which ends at byte ``start``."""
     file.seek(0)
     running = hashlib.sha256()
@@ -147,7 +147,7 @@ def _require_seal(file: BinaryIO, start: int, end: End, comment: bytes) -> str:
     return model
 
 
-def _hash(file: BinaryIO, running: "hashlib._Hash", count: int) -> None:
+def _hash(file: BufferedIOBase, running: "hashlib._Hash", count: int) -> None:
     while count > 0 and (chunk := file.read(min(_CHUNK, count))):
         running.update(chunk)
         count -= len(chunk)

@@ -1,7 +1,6 @@
 """JSON from a file that somebody may have edited: every field is taken with its type and its bounds."""
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from mgdist_edge.errors import BundleError
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MISSING = object()
+_HUGE = 1e300
 
 
 def parse(raw: bytes, where: str) -> object:
@@ -44,8 +44,11 @@ class Fields:
     where: str
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the names of the fields."""
-        return iter(self.values)
+        """Yield the names of the fields, each a line of text."""
+        for name in self.values:
+            if not is_line(name):
+                raise _wrong(self.where, "names of one line", name)
+            yield name
 
     @classmethod
     def of(cls, value: object, where: str) -> "Fields":
@@ -89,7 +92,7 @@ class Fields:
     def number(self, name: str) -> float:
         """Return a finite number."""
         value = self._value(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_HUGE < value < _HUGE:
             raise self._wrong(name, "a number")
         return float(value)
 

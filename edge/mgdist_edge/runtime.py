@@ -44,8 +44,8 @@ class Runtime:
         try:
             with quiet():
                 interpreter = _interpreter(bundle, threads)
-                self._runners = _runners(interpreter, bundle)
                 interpreter.allocate_tensors()  # where LiteRT makes its remark
+            self._runners = _runners(interpreter, bundle)
         except (ValueError, RuntimeError) as error:
             raise _refused(bundle, error) from None
         bundle.require_unchanged()

@@ -1,0 +1,81 @@
+"""A real bundle of a small network, made once a session."""
+
+import inspect
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgdist.apart import apart
+from mgdist.export.bundle import bundle
+from mgdist_edge.bundle import Bundle
+from mgdist_edge.golden import Example, Golden
+from mgdist_edge.manifest import Manifest
+from mgdist_edge.text import PADDING, UNKNOWN, TextInput, words
+from tests.edge import network
+
+LABELS = ("numpy", "pathlib", "json", "Größe")
+
+
+@cache
+def documents() -> list[str]:
+    """Return real documents: the docstrings of numpy, of very different lengths."""
+    found = {name: inspect.getdoc(getattr(np, name, None)) for name in np.__all__}
+    texts = sorted({text for text in found.values() if text and len(text) > 20}, key=len)
+    return texts[::3]
+
+
+@cache
+def fitted() -> TextInput:
+    counted = sorted({word for text in documents() for word in words(text, lowercase=True)})[::7][:298]
+    vocabulary = {word: place for place, word in enumerate([PADDING, UNKNOWN, *counted])}
+    levels = {level.name: level.length for level in network.LEVELS}
+    return TextInput(vocabulary, True, levels, network.ORDER, network.ROWS - len(vocabulary))
+
+
+def manifest(**changed: object) -> Manifest:
+    said = {
+        "name": "small",
+        "created": "2026-11-22T10:30:05Z",
+        "license": "Apache-2.0",
+        "task": "classify",
+        "labels": LABELS,
+        "input": fitted(),
+        "levels": network.LEVELS,
+        "method": "float32",
+        "job_digest": "0" * 64,
+        "data_digest": "1" * 64,
+        "versions": {"mgdist": "0.1.0"},
+        "metrics": {"accuracy": 0.25},
+        "parity": {"difference": 1e-6},
+    }
+    return Manifest(**{**said, **changed})
+
+
+@cache
+def golden() -> Golden:
+    trained = network.Network().eval()
+    texts = documents()[:: len(documents()) // 8][:8]
+    return Golden(tuple(Example(text, tuple(trained.answer(fitted().views(text)).tolist())) for text in texts))
+
+
+@cache
+def model() -> bytes:
+    return apart(network.flatbuffer)
+
+
+@pytest.fixture(scope="session")
+def flatbuffer() -> bytes:
+    return model()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    path: Path = tmp_path_factory.mktemp("bundle") / "small.tflite"
+    return bundle(model(), manifest(), golden(), path, readme="# A small network\n")
+
+
+@pytest.fixture
+def trained() -> network.Network:
+    return network.Network().eval()

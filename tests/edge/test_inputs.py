@@ -1,0 +1,137 @@
+import ast
+import inspect
+import json
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer
+
+from mgdist_edge.errors import BundleError
+from mgdist_edge.inputs import read_input, tokenizer_json
+from mgdist_edge.text import PADDING, UNKNOWN, TextInput, words
+from tests.edge.conftest import documents
+
+HARD = [
+    "naïve façade Straße ǅ ŉ İstanbul ΟΔΟΣ ὈΔΥΣΣΕΎΣ",
+    "हिन्दी में लिखा गया ภาษาไทย עִבְרִית العربية",
+    "e\u0301 combining, ﬁ ligature, x² ½ Ⅷ ⑨ ٣",
+    "snake_case __init__ ‿undertie⁀ a\u200db \ufeffBOM \u00adsoft",
+    "tabs\tand\x1cseparators\x1d\x1e\x1f\x85\xa0\u2028end",
+    "emoji 👩‍🚀 and 中文字 ひらがな 한국어 <PAD> <UNKNOWN>",
+    '"quotes" (parens) [x] $5.00 … — a--b\r\n\r\nnext',
+]
+
+
+def fitted(texts: list[str], lowercase: bool) -> TextInput:
+    found = sorted({word for text in texts for word in words(text, lowercase=lowercase)})[::2]
+    vocabulary = {word: place for place, word in enumerate([PADDING, UNKNOWN, *found])}
+    return TextInput(vocabulary, lowercase, {"word": 4096}, 2, 50)
+
+
+def ids(reading: TextInput, text: str) -> list[int]:
+    return [reading.vocabulary.get(word, 1) for word in words(text, lowercase=reading.lowercase)]
+
+
+def docstrings() -> list[str]:
+    """Return the docstrings of the modules of a large package, read from its source."""
+    folder = Path(inspect.getfile(np)).parent
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*/*.py"))]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    kinds = ast.FunctionDef | ast.ClassDef | ast.Module
+    return [text for node in nodes if isinstance(node, kinds) and (text := ast.get_docstring(node))]
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_the_tokenizers_library_gives_the_same_ids(lowercase: bool) -> None:
+    texts = docstrings() + documents() + HARD
+    assert len(texts) > 1000
+    reading = fitted(texts, lowercase)
+    tokenizer = Tokenizer.from_str(tokenizer_json(reading))
+    for text in texts:
+        assert tokenizer.encode(text).ids == ids(reading, text), text
+
+
+def test_every_character_that_python_knows_is_the_same_kind_for_the_tokenizers_library() -> None:
+    # Later versions of Unicode, which the library may know, give letters to what is unassigned here.
+    known = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")]
+    assert len(known) > 280_000
+    tokenizer = Tokenizer.from_str(tokenizer_json(fitted(HARD, lowercase=False)))
+    text = "".join(f"a{character}b\n" for character in known)
+    pieces = [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+    assert pieces == words(text, lowercase=False)
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_an_input_is_read_as_it_was_written(lowercase: bool) -> None:
+    reading = fitted(HARD, lowercase)
+    again = read_input(reading.as_json(), tokenizer_json(reading))
+    assert again == reading
+    assert list(again.levels) == list(reading.levels)
+
+
+def test_the_same_input_gives_the_same_file() -> None:
+    reading = fitted(HARD, lowercase=True)
+    shuffled = TextInput(dict(reversed(reading.vocabulary.items())), True, reading.levels, 2, 50)
+    assert tokenizer_json(shuffled) == tokenizer_json(reading)
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"kind": "image"}, "manifest.json: input.kind: expected text; got 'image'; upgrade mgdist-edge"),
+        ({"order": 4}, "manifest.json: input.order: expected a whole number from 1 to 3; got 4; make"),
+        ({"order": True}, "manifest.json: input.order: expected a whole number from 1 to 3; got True; make"),
+        ({"buckets": 0}, "manifest.json: input.buckets: expected a whole number from 1 to 21474836"),
+        ({"buckets": 2**31}, "manifest.json: input.buckets: expected a whole number from 1 to 21474836"),
+        ({"lowercase": 1}, "manifest.json: input.lowercase: expected true or false; got 1; make"),
+        (
+            {"lowercase": False},
+            "tokenizer.json: normalizer: expected one, if the manifest's input has lowercase; got oth",
+        ),
+        ({"levels": {"word": 0}}, "manifest.json: input.levels.word: expected a whole number from 1 to 4096; got 0"),
+        (
+            {"levels": {"sentence": 4}},
+            "manifest.json: input.levels: expected word, sentence and paragraph in this order",
+        ),
+        ({"levels": {"sentence": 4, "word": 4}}, "manifest.json: input.levels: expected word, sentence and paragraph"),
+        ({"levels": {"word": 4, "page": 4}}, "manifest.json: input.levels: expected word, sentence and paragraph"),
+        ({"levels": []}, "manifest.json: input.levels: expected an object; got []; make the bundle again"),
+    ],
+)
+def test_a_wrong_field_is_named(changed: dict[str, object], line: str) -> None:
+    reading = fitted(HARD, lowercase=True)
+    with pytest.raises(BundleError) as caught:
+        read_input({**reading.as_json(), **changed}, tokenizer_json(reading))
+    assert str(caught.value).startswith(line)
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        {},
+        {PADDING: 0},
+        {PADDING: 1, UNKNOWN: 0},
+        {PADDING: 0, UNKNOWN: 1, "a": 3},
+        {PADDING: 0, UNKNOWN: 1, "a": 1},
+        {PADDING: 0, UNKNOWN: 1, "a": -1},
+        {PADDING: 0, UNKNOWN: 1, "a": "2"},
+        {PADDING: 0, UNKNOWN: 1, "a": 2.0},
+        {PADDING: False, UNKNOWN: True},
+    ],
+)
+def test_a_vocabulary_with_gaps_is_refused(vocabulary: dict[str, object]) -> None:
+    reading = fitted(HARD, lowercase=True)
+    file = json.loads(tokenizer_json(reading))
+    file["model"]["vocab"] = vocabulary
+    with pytest.raises(BundleError, match=r"^tokenizer.json: model.vocab: expected <PAD>: 0, <UNKNOWN>: 1, and every"):
+        read_input(reading.as_json(), json.dumps(file))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"model": 1}', '{"model": {"vocab": []}}', "{", "[" * 100_000, "NaN"]
+)
+def test_a_file_that_is_no_tokenizer_is_one_line(text: str) -> None:
+    with pytest.raises(BundleError, match=r"^tokenizer\.json: [^\n]*; make the bundle again$"):
+        read_input(fitted(HARD, lowercase=True).as_json(), text)

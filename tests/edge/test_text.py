@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from mgdist_edge.errors import InputError
+from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
+
+KNOWN = {word: place for place, word in enumerate([PADDING, UNKNOWN, "a", "b", "c", "d", "e", "f", "."])}
+
+
+def reading(order: int = 1, **levels: int) -> TextInput:
+    return TextInput(KNOWN, True, levels, order, 100 if order > 1 else 0)
+
+
+def cut(text: str, **levels: int) -> tuple[list[int], list[list[int]]]:
+    views = reading(**levels).views(text)
+    return views.samples[:, 0].tolist(), [lengths.tolist() for lengths in views.lengths]
+
+
+def test_words_and_marks_are_samples_and_unknown_words_have_an_id() -> None:
+    assert cut("A b, zebra.", word=10) == ([2, 3, 1, 1, 8], [[5]])
+
+
+def test_one_level_reads_one_unit_and_leaves_the_rest() -> None:
+    assert cut("a b c d e", word=3) == ([2, 3, 4], [[3]])
+
+
+def test_a_sentence_is_a_unit_and_a_long_one_goes_on_in_the_next() -> None:
+    assert cut("a b c d e. f", word=4, sentence=9) == ([2, 3, 4, 5, 6, 8, 7], [[4, 2, 1], [3]])
+
+
+def test_sentences_beyond_the_last_unit_are_left_out() -> None:
+    assert cut("a. b. c. d.", word=4, sentence=2) == ([2, 8, 3, 8], [[2, 2], [2]])
+
+
+def test_paragraphs_hold_sentences_and_a_long_one_goes_on_in_the_next() -> None:
+    text = "a. b. c.\n\nd.\n \n\ne. f."
+    assert cut(text, word=4, sentence=2, paragraph=9)[1] == [[2] * 6, [2, 1, 1, 2], [4]]
+    assert cut(text, word=4, sentence=2, paragraph=2) == ([2, 8, 3, 8, 4, 8], [[2, 2, 2], [2, 1], [2]])
+
+
+def test_paragraphs_need_no_sentences() -> None:
+    assert cut("a. b.\n\nc", word=9, paragraph=4) == ([2, 8, 3, 8, 4], [[4, 1], [2]])
+
+
+def test_a_document_without_paragraphs_is_one() -> None:
+    assert cut("a. b.", word=4, sentence=4, paragraph=4)[1] == [[2, 2], [2], [1]]
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n \t\n\n", "\x1f\u3000"])
+@pytest.mark.parametrize("levels", [{"word": 4}, {"word": 4, "sentence": 4, "paragraph": 4}])
+def test_a_text_without_words_is_refused(text: str, levels: dict[str, int]) -> None:
+    with pytest.raises(InputError, match=r"^expected a text with at least one word; got an empty one$"):
+        reading(**levels).views(text)
+
+
+def test_what_is_far_beyond_the_network_is_not_read() -> None:
+    assert cut("a " * LONGEST, word=4, sentence=2) == ([2] * 8, [[4, 4], [2]])
+
+
+def test_a_capital_sigma_is_one_letter_wherever_it_stands() -> None:
+    assert words("ΟΔΟΣ ΔΣ", lowercase=True) == ["οδοσ", "δσ"]
+    assert words("ΟΔΟΣ", lowercase=False) == ["ΟΔΟΣ"]
+
+
+def test_ngrams_end_at_their_word_and_do_not_cross_units() -> None:
+    samples = reading(3, word=3, sentence=4).views("a b c a b c. a b").samples
+    assert samples.shape == (9, 3)
+    assert (samples[0, 1:] == 0).all()
+    assert samples[1, 2] == 0
+    assert samples[3, 1] == 0  # the second unit begins
+    np.testing.assert_array_equal(samples[:3], samples[3:6])  # the same words: the same ids
+    assert samples[1, 1] != samples[2, 1]
+    assert samples[:, 1:].max() < len(KNOWN) + 100
+    assert samples[samples[:, 1] > 0, 1].min() >= len(KNOWN)
+
+
+def test_the_hash_is_what_other_ports_must_compute() -> None:
+    # From the last word back: xor the id, times 16777619; then two rounds of mixing; all modulo 2**32.
+    mixed = 2166136261
+    for word in (3, 2):
+        mixed = ((mixed ^ word) * 16777619) % 2**32
+    mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B3C6D) % 2**32
+    mixed ^= mixed >> 12
+    assert reading(2, word=4).views("a b").samples[1, 1] == len(KNOWN) + mixed % 100
