@@ -48,7 +48,8 @@ def submit(
     from mgdist.pipeline import submit as carry_out
     from mgdist.report.summary import show
 
-    console = Console()
+    # Where nobody's window sets a width, the table needs no more than this.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)
 
 

@@ -18,7 +18,7 @@ from mgdist_edge.text import TextInput
 FORMAT = 1
 """Of the folder; one that is written otherwise is prepared anew."""
 ABOUT, TOKENIZER, TEXTS = "dataset.json", "tokenizer.json", "texts.jsonl"
-IDF, RATIOS = "idf.npy", "ratios.npy"
+SEEN = "seen.npy"
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,7 @@ class Dataset:
         train: rows to learn from.
         valid: rows to choose by.
         test: rows that nothing is chosen by.
-        idf: (rows of the embedding,) float32 inverse document frequency in the training split.
-        ratios: (rows of the embedding, K) float32 naive Bayes log-count ratios in the training split.
+        seen: (rows of the embedding, K) int32 training documents of each class that hold each id.
         digest: SHA-256 of the documents, labels and splits.
         skipped: records that were left out, by split.
     """
@@ -86,8 +85,7 @@ class Dataset:
     train: Shard
     valid: Shard
     test: Shard
-    idf: NDArray[np.float32]
-    ratios: NDArray[np.float32]
+    seen: NDArray[np.int32]
     digest: str
     skipped: Mapping[str, int]
 
@@ -108,8 +106,8 @@ class Dataset:
         vocabulary = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))["model"]["vocab"]
         text = TextInput(vocabulary, fields["lowercase"], fields["levels"], fields["order"], fields["buckets"])
         train, valid, test = (Shard.open(folder / name, list(text.levels)) for name in ("train", "valid", "test"))
-        labels, idf, ratios = tuple(about["labels"]), np.load(folder / IDF), np.load(folder / RATIOS)
-        return cls(folder, text, labels, train, valid, test, idf, ratios, about["digest"], about["skipped"])
+        labels, seen = tuple(about["labels"]), np.load(folder / SEEN, mmap_mode="r")
+        return cls(folder, text, labels, train, valid, test, seen, about["digest"], about["skipped"])
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

@@ -1,7 +1,8 @@
-"""The numbers that are fitted to the training split: vocabulary and inverse document frequencies."""
+"""The numbers that are fitted to the training split: vocabulary, and in which documents each id stands."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -50,16 +51,49 @@ def tokenizer_json(text: TextInput) -> str:
     return tokenizer.to_str()
 
 
-def documents_with(train: Shard, rows: int, classes: int) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class Seen:
+    """In how many documents of the training split each id stands.
+
+    Attributes:
+        counts: (rows, K) documents of each class that hold the id.
+        documents: of the training split.
+    """
+
+    counts: NDArray[np.int32]
+    documents: int
+
+    def idf(self) -> NDArray[np.float32]:
+        """Return the smooth inverse document frequency of each row of the embedding, (rows,).
+
+        ``log((1 + n) / (1 + df)) + 1`` of n documents of which df hold the id, as in scikit-learn's
+        TfidfTransformer; an id that no document holds gets the largest.
+        """
+        frequency: NDArray[np.float64] = np.log((1 + self.documents) / (1 + self.counts.sum(1))) + 1
+        return frequency.astype(np.float32)
+
+    def log_ratios(self, smoothing: float) -> NDArray[np.float32]:
+        """Return how much each id speaks for each class, (rows, K).
+
+        The logarithm of the id's smoothed share among the class's ids, minus the mean over the classes, after Wang
+        and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
+
+        Args:
+            smoothing: added to each count; above 0.
+        """
+        smoothed = self.counts + smoothing
+        shares: NDArray[np.float64] = np.log(smoothed / smoothed.sum(0))
+        ratios: NDArray[np.float64] = shares - shares.mean(1, keepdims=True)
+        return ratios.astype(np.float32)
+
+
+def look_through(train: Shard, rows: int, classes: int) -> Seen:
     """Count the documents that hold each id.
 
     Args:
         train: the training split.
         rows: words and n-gram buckets.
         classes: K.
-
-    Returns:
-        (rows, K): documents of each class.
     """
     found = np.zeros(rows * classes, np.int64)
     first = train.first[0]
@@ -70,39 +104,4 @@ def documents_with(train: Shard, rows: int, classes: int) -> NDArray[np.int64]:
         pairs = np.sort(document[:, None] * rows + ids, axis=None)
         once = pairs[np.diff(pairs, prepend=-1) > 0]
         found += np.bincount(once % rows * classes + train.targets[start + once // rows], minlength=rows * classes)
-    return found.reshape(rows, classes)
-
-
-def idf(seen: NDArray[np.int64], documents: int) -> NDArray[np.float32]:
-    """Return the smooth inverse document frequency of each row of the embedding.
-
-    ``log((1 + n) / (1 + df)) + 1`` of n documents of which df hold the id, as in scikit-learn's
-    TfidfTransformer; an id that no document holds gets the largest.
-
-    Args:
-        seen: (rows, K) documents of each class with each id.
-        documents: n.
-
-    Returns:
-        (rows,) float32.
-    """
-    frequency: NDArray[np.float32] = (np.log((1 + documents) / (1 + seen.sum(1))) + 1).astype(np.float32)
-    return frequency
-
-
-def log_ratios(seen: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return how much each id speaks for each class.
-
-    The logarithm of the id's smoothed share among the class's ids, minus the mean over the classes, after Wang and
-    Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
-
-    Args:
-        seen: (rows, K) documents of each class with each id.
-
-    Returns:
-        (rows, K) float32.
-    """
-    smoothed = seen + 1.0
-    shares = np.log(smoothed / smoothed.sum(0))
-    ratios: NDArray[np.float32] = (shares - shares.mean(1, keepdims=True)).astype(np.float32)
-    return ratios
+    return Seen(found.reshape(rows, classes).astype(np.int32), len(train))

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mgdist.data.dataset import ABOUT, FORMAT, IDF, RATIOS, TEXTS, TOKENIZER, Dataset, Shard
-from mgdist.data.fit import documents_with, fit, idf, log_ratios, tokenizer_json
+from mgdist.data.dataset import ABOUT, FORMAT, SEEN, TEXTS, TOKENIZER, Dataset, Shard
+from mgdist.data.fit import fit, look_through, tokenizer_json
 from mgdist.data.sources.documents import Documents
 from mgdist.data.sources.read import read
 from mgdist.data.split import Splits, split, targets
@@ -38,9 +38,8 @@ def prepare(job: Job, folder: Path) -> Dataset:
         for name, documents in splits.named().items():
             _write(folder / name, documents, splits.labels, text)
         write(folder / TOKENIZER, tokenizer_json(text))
-        seen = documents_with(Shard.open(folder / "train", list(text.levels)), text.rows, len(splits.labels))
-        _save(folder / IDF, idf(seen, len(splits.train)))
-        _save(folder / RATIOS, log_ratios(seen))
+        seen = look_through(Shard.open(folder / "train", list(text.levels)), text.rows, len(splits.labels))
+        _save(folder / SEEN, seen.counts)
         write(folder / ABOUT, json.dumps(_about(splits, text), indent=1))
     return Dataset.open(folder)
 

@@ -67,12 +67,16 @@ def _encoder(path: str, level: LevelSpec, width: int) -> Iterator[Mistake]:
 def _beginning(job: Job) -> Iterator[Mistake]:
     """What starts as a bag of class ratios must reach the head as such."""
     finest = next(iter(job.granularities.values()))
-    bag = isinstance(finest.encoder, BagSpec) and finest.pool[0] == "mean" and job.model.embedding.width is None
-    if job.model.embedding.init == "bayes" and (job.model.fusion != "concat" or not (finest.skip or bag)):
+    same_width = job.model.embedding.width in (None, job.model.width)
+    through = isinstance(finest.encoder, BagSpec) or (
+        isinstance(finest.encoder, ConvSpec) and finest.encoder.residual
+    )
+    reaches = finest.skip or (through and same_width and finest.pool[0] == "mean")
+    if job.model.embedding.bayes is not None and not (job.model.fusion == "concat" and reaches):
         yield Mistake(
-            "model.embedding.init",
-            "bayes needs fusion concat, and skip: true (or a bag with pool mean) at the finest granularity, "
-            "through which the head reads it",
+            "model.embedding.bayes",
+            "the head must be able to read it: use fusion concat, and at the finest granularity skip: true, or a bag or "
+            "a residual conv as wide as the embedding with pool mean first",
         )
 
 

@@ -19,6 +19,16 @@ class NgramSpec(Spec):
     """rows of the embedding that the n-grams share"""
 
 
+class BayesSpec(Spec):
+    """The first numbers of a row start as naive Bayes log-count ratios, one a class; the head starts by reading them.
+
+    After Wang and Manning, "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification", ACL 2012.
+    """
+
+    smoothing: float = Field(1.0, gt=0, le=100)
+    """added to each count; smaller trusts rare words more"""
+
+
 class EmbeddingSpec(Spec):
     """The one table of vectors, for words and for hashed n-grams."""
 
@@ -26,9 +36,8 @@ class EmbeddingSpec(Spec):
     """numbers of a word's vector; as wide as the model where it is null"""
     ngrams: NgramSpec | None = None
     """vectors for neighbouring words; null: words only"""
-    init: Literal["random", "bayes"] = "random"
-    """bayes: the first numbers of a row start as the naive Bayes log-count ratios of the classes in the training split
-    (Wang and Manning, "Baselines and Bigrams", 2012), and the head starts by reading them"""
+    bayes: BayesSpec | None = None
+    """start as a naive Bayes classifier of words; null: all numbers are drawn"""
     idf: bool = False
     """start each row scaled by its inverse document frequency in the training split"""
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -46,5 +55,8 @@ class ModelSpec(Spec):
     """vectors of words and n-grams"""
     fusion: Literal["concat", "gated"] = "concat"
     """the levels side by side, or their sum weighted by a learned gate"""
+    norm: Literal["rms"] | None = None
+    """rms: each level's summary is brought to the same length before the fusion, so that long documents speak no
+    louder (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019); null: as it is"""
     dropout: float = Field(0.1, ge=0, lt=1)
     """share of the fused numbers, and of the encoders' inner ones, dropped in training"""

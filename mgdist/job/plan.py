@@ -166,12 +166,13 @@ def _pool(pool: Pool, width: int) -> int:
 def _fusion(job: Job, levels: tuple[LevelPlan, ...]) -> tuple[int, int]:
     """Return the parameters of the fusion, and F."""
     width = job.model.width
+    factors = len(levels) if job.model.norm else 0
     match job.model.fusion:
         case "concat":
-            return 0, sum(level.width for level in levels)
+            return factors, sum(level.width for level in levels)
         case "gated":
             projections = sum(_linear(level.width, width) for level in levels)
-            return projections + _linear(len(levels) * width, len(levels)), width
+            return factors + projections + _linear(len(levels) * width, len(levels)), width
         case _ as never:
             assert_never(never)
 

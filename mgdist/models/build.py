@@ -1,12 +1,12 @@
 """From a job to its network: the one place that knows both specs and modules."""
 
 from collections.abc import Sequence
-from typing import Any, assert_never
+from typing import assert_never
 
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
+from mgdist.data.fit import Seen
 from mgdist.errors import JobError
 from mgdist.job.encoders import BagSpec, ConvSpec, Encoder, GruSpec, LevelSpec, LstmSpec, Pool, TransformerSpec
 from mgdist.job.model import EmbeddingSpec, ModelSpec
@@ -23,28 +23,22 @@ from mgdist.models.network import Network
 from mgdist.models.pools import AttentionPool, MaxPool, MeanPool
 
 
-def build(
-    job: Job, *, rows: int, classes: int, idf: NDArray[Any] | None = None, ratios: NDArray[Any] | None = None
-) -> Network:
+def build(job: Job, *, rows: int, classes: int, seen: Seen | None = None) -> Network:
     """Return the network that a job asks for, with weights drawn from torch's generator.
 
     Args:
         job: what is asked for.
         rows: ids that the fitted input gives.
         classes: K.
-        idf: (rows,) inverse document frequencies, for ``model.embedding.idf``; not needed where
-            weights are loaded afterwards.
-        ratios: (rows, K) log-count ratios, for ``model.embedding.init``; the same.
+        seen: in which training documents each id stands, for ``model.embedding.idf`` and ``bayes``; not needed
+            where weights are loaded afterwards.
 
     Raises:
-        JobError: the embedding is too narrow for the ratios of so many classes.
+        JobError: the embedding is too narrow for a number for each of so many classes.
     """
     width = job.model.width
     channels = job.model.embedding.width or width
-    embedding = _embedding(job.model.embedding, rows, channels, idf)
-    bayes = job.model.embedding.init == "bayes" and ratios is not None
-    if bayes:
-        embedding.begin_with(torch.tensor(_fitting(ratios, channels), dtype=torch.float32))
+    embedding = _embedding(job.model.embedding, rows, channels, classes, seen)
     levels: dict[str, nn.Module] = {}
     widths = []
     for name, spec in job.granularities.items():
@@ -52,23 +46,21 @@ def build(
         channels = spec.unit_width(channels, width)
         widths.append(channels)
     fusion = _fusion(job.model, widths)
-    head = ClassifyHead(width=fusion.width, classes=classes, reads_classes=bayes)
+    head = ClassifyHead(width=fusion.width, classes=classes, reads_classes=job.model.embedding.bayes is not None)
     return Network(embedding=embedding, levels=levels, fusion=fusion, head=head, dropout=job.model.dropout)
 
 
-def _fitting(ratios: NDArray[Any] | None, width: int) -> NDArray[Any]:
-    assert ratios is not None
-    if ratios.shape[1] > width:
+def _embedding(spec: EmbeddingSpec, rows: int, width: int, classes: int, seen: Seen | None) -> Embedding:
+    scale = torch.from_numpy(seen.idf()) if spec.idf and seen else None
+    embedding = Embedding(rows=rows, width=width, dropout=spec.dropout, word_dropout=spec.word_dropout, scale=scale)
+    if spec.bayes is not None and classes > width:
         raise JobError(
-            f"model.embedding.init: bayes needs a number of each word's vector for each of {ratios.shape[1]} labels; "
-            f"the vectors have {width}: make model.embedding.width at least {ratios.shape[1]}, or init random"
+            f"model.embedding.bayes: needs one number of each word's vector for each of {classes} labels; the vectors "
+            f"have {width}; make model.embedding.width at least {classes}, or bayes null"
         )
-    return ratios
-
-
-def _embedding(spec: EmbeddingSpec, rows: int, width: int, idf: NDArray[Any] | None) -> Embedding:
-    scale = torch.tensor(idf, dtype=torch.float32) if spec.idf and idf is not None else None
-    return Embedding(rows=rows, width=width, dropout=spec.dropout, word_dropout=spec.word_dropout, scale=scale)
+    if spec.bayes is not None and seen is not None:
+        embedding.begin_with(torch.from_numpy(seen.log_ratios(spec.bayes.smoothing)))
+    return embedding
 
 
 def _level(spec: LevelSpec, channels: int, model: ModelSpec) -> Level:
@@ -118,8 +110,8 @@ def _pool(pool: Pool, width: int) -> nn.Module:
 def _fusion(model: ModelSpec, widths: Sequence[int]) -> ConcatFusion | GatedFusion:
     match model.fusion:
         case "concat":
-            return ConcatFusion(widths=widths)
+            return ConcatFusion(widths=widths, norm=model.norm)
         case "gated":
-            return GatedFusion(widths=widths, width=model.width)
+            return GatedFusion(widths=widths, width=model.width, norm=model.norm)
         case _ as never:
             assert_never(never)

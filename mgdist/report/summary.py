@@ -48,8 +48,8 @@ def show(summary: Summary, console: Console) -> None:
     console.print()
     console.print(_table(summary))
     told = [
-        "accuracy on the validation and the test split; MB of the file; median ms from text to label, one thread; "
-        "MB of memory at the peak; largest difference of a probability from the trained network, share of equal labels.",
+        "valid, test: accuracy. MB: of the file. ms: median from text to label, one thread of this host. mem: MB at the "
+        "peak. diff, same: largest difference of a probability from the trained network, share of equal labels.",
         f"Ships {summary.chosen.method}: test accuracy {summary.shipped.accuracy:.4f}, macro F1 "
         f"{summary.shipped.macro_f1:.4f}, calibration error {summary.shipped.ece or 0.0:.4f} "
         f"on {summary.shipped.examples:,} documents, run by the edge runtime.",
@@ -73,8 +73,8 @@ def show(summary: Summary, console: Console) -> None:
 def _table(summary: Summary) -> Table:
     table = Table(title=summary.job.name, title_justify="left", title_style="bold", box=None, padding=(0, 1))
     table.add_column("model", no_wrap=True)
-    for name in ("valid", "test", "MB", "ms", "memory", "max diff", "same"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name, width in (("valid", 6), ("test", 6), ("MB", 5), ("ms", 5), ("mem", 4), ("diff", 6), ("same", 6)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width)
     table.add_column("", no_wrap=True)
     for name, (valid, test) in (("linear baseline", summary.baseline), ("trained network", summary.network)):
         table.add_row(name, f"{valid.accuracy:.4f}", f"{test.accuracy:.4f}", "", "", "", "", "", "")

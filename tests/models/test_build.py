@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from mgdist.data.fit import Seen
 from mgdist.errors import JobError
 from mgdist.models.build import build
 from tests.networks import ENCODERS, TWO_DOCUMENTS, batch_of, job_of, level, network_of
@@ -26,13 +29,25 @@ def test_the_same_seed_builds_the_same_network():
 
 
 def test_idf_scales_the_first_rows_only_where_it_is_asked_for():
-    idf = np.zeros(50, np.float32)
-    for asked, silent in ((True, True), (False, False)):
-        network = build(job_of(BAG, embedding={"idf": asked}), rows=50, classes=3, idf=idf)
-        assert bool(network.embedding.weight.abs().sum() == 0) is silent
+    seen = Seen(np.full((50, 3), 1, np.int32), 10)
+    rows = []
+    for asked in (True, False):
+        torch.manual_seed(3)
+        rows.append(build(job_of(BAG, embedding={"idf": asked}), rows=50, classes=3, seen=seen).embedding.weight)
+    assert torch.allclose(rows[0], rows[1] * (np.log(11 / 4) + 1))
 
 
 def test_class_ratios_need_room_in_a_words_vector():
-    job = job_of(BAG, embedding={"init": "bayes"})
-    with pytest.raises(JobError, match=r"model.embedding.init: bayes needs .* 20 labels; the vectors have 8"):
-        build(job, rows=50, classes=20, ratios=np.zeros((50, 20), np.float32))
+    job = job_of(BAG, embedding={"bayes": {}})
+    with pytest.raises(JobError, match=r"model.embedding.bayes: needs .* 20 labels; the vectors have 8"):
+        build(job, rows=50, classes=20)
+
+
+def test_a_network_that_starts_as_naive_bayes_answers_as_it_does():
+    counts = np.zeros((50, 3), np.int32)
+    counts[[5, 6, 7], [0, 1, 2]] = 100
+    torch.manual_seed(0)
+    job = job_of(BAG, embedding={"bayes": {"smoothing": 0.1}})
+    network = build(job, rows=50, classes=3, seen=Seen(counts, 300)).eval()
+    batch = replace(batch_of([[[1], [1]]] * 3), ids=torch.tensor([[[5]], [[6]], [[7]]]))
+    assert network(batch).argmax(1).tolist() == [0, 1, 2]
