@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def split(given: Given, spec: DataSpec, *, seed: int) -> Splits:
     sizes = {name: round(getattr(spec.split, name) * len(train)) for name in held if held[name] is None}
     for name, size in sizes.items():
         drawn = draw(targets(train, labels), size, rng, leave=len(sizes) - list(sizes).index(name))
-        held[name] = train.take(drawn)
+        held[name] = replace(train.take(drawn), skipped=(), left_out=0)  # they are told once, with train
         train = train.take(np.setdiff1d(np.arange(len(train)), drawn))
     valid, test = (_known(name, documents, labels) for name, documents in held.items() if documents is not None)
     return Splits(labels, *(_limited(part, labels, spec.limit, rng) for part in (train, valid, test)))
@@ -140,7 +140,9 @@ def _known(name: str, documents: Documents, labels: Iterable[str]) -> Documents:
 
 
 def _because_skipped(documents: Documents) -> str:
-    return f"; {documents.left_out} bad records were left out, first {documents.skipped[0]}" * bool(documents.left_out)
+    if not documents.left_out:
+        return ""
+    return f"; {documents.left_out} bad records were left out, first {documents.skipped[0]}"
 
 
 def _limited(documents: Documents, labels: tuple[str, ...], limit: int | None, rng: np.random.Generator) -> Documents:

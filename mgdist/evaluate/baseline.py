@@ -1,9 +1,8 @@
 """The linear baseline that every network is shown beside."""
 
-from typing import Any
-
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import NDArray
 
 from mgdist.data.dataset import Dataset
 from mgdist.evaluate.metrics import Scores, score
@@ -30,15 +29,15 @@ def baseline(dataset: Dataset) -> dict[str, Scores]:
     machine.fit(terms.fit_transform(dataset.train.texts()), dataset.train.targets)
     scores = {}
     for name, shard in {"valid": dataset.valid, "test": dataset.test}.items():
-        margins = machine.decision_function(terms.transform(shard.texts()))
+        margins = machine.decision_function(terms.transform(shard.texts())).astype(np.float64)
         scores[name] = score(_softmax(margins), shard.targets)
     return scores
 
 
-def _softmax(margins: np.ndarray[Any, Any]) -> Float[np.ndarray, "N K"]:
+def _softmax(margins: NDArray[np.float64]) -> Float[np.ndarray, "N K"]:
     """Return shares that sum to 1; for two classes a machine gives one margin, that of the second."""
     if margins.ndim == 1:
         margins = np.stack([-margins, margins], axis=1)
     powers = np.exp(margins - margins.max(axis=1, keepdims=True))
-    shares: np.ndarray[Any, Any] = powers / powers.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
     return shares

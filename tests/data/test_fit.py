@@ -36,7 +36,7 @@ def test_the_vocabulary_is_that_of_tokenizers_own_trainer(texts: list[str], lowe
 
 def test_padding_and_unknown_come_first_and_then_the_most_frequent_word(texts: list[str]) -> None:
     found = fitted(texts, vocabulary=10)
-    assert list(found.vocabulary)[:3] == [PADDING, UNKNOWN, "."]
+    assert list(found.vocabulary)[:3] == [PADDING, UNKNOWN, "-"]
     assert list(found.vocabulary.values()) == list(range(10))
 
 

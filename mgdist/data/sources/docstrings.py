@@ -27,14 +27,22 @@ from mgdist.runs import write
 COLUMNS = ("text", "library", "subpackage")
 TRIPLE = re.compile(r'"""|\'\'\'')
 PROCESSES = 2
-FEW = 100
-"""Files that a process parses at a time."""
+FEW = 200
+"""Files that a process parses at a time; so few alone are parsed here, sooner than a process starts."""
 
 
 class Docstring(NamedTuple):
     """A docstring, cleaned of its indentation, and where it is from."""
 
     text: str
+    library: str
+    subpackage: str
+
+
+class Module(NamedTuple):
+    """A source file, and the labels of what it holds."""
+
+    path: Path
     library: str
     subpackage: str
 
@@ -102,25 +110,23 @@ def _cached(spec: DocstringsSpec, cache: Path) -> list[Docstring]:
 
 
 def _collected(spec: DocstringsSpec) -> list[Docstring]:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
     modules = [module for package in spec.packages for module in _modules(package)]
-    parts = [modules[start : start + FEW] for start in range(0, len(modules), FEW)]
-    with ProcessPoolExecutor(min(PROCESSES, len(parts)), get_context("spawn")) as pool:
-        found = chain.from_iterable(pool.map(parse, parts, repeat(spec.min_characters)))
-        unique: dict[str, Docstring] = {}
-        for docstring in found:
-            unique.setdefault(docstring.text, docstring)
+    unique: dict[str, Docstring] = {}
+    for docstring in _parsed(modules, spec.min_characters):
+        unique.setdefault(docstring.text, docstring)
     return list(unique.values())
 
 
-class Module(NamedTuple):
-    """A source file, and the labels of what it holds."""
+def _parsed(modules: Sequence[Module], shortest: int) -> Iterator[Docstring]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
 
-    path: Path
-    library: str
-    subpackage: str
+    parts = [modules[start : start + FEW] for start in range(0, len(modules), FEW)]
+    if len(parts) == 1:
+        yield from parse(modules, shortest)
+        return
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        yield from chain.from_iterable(pool.map(parse, parts, repeat(shortest)))
 
 
 def _modules(package: str) -> list[Module]:

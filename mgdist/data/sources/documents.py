@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 from mgdist.errors import DataError
 from mgdist.job.spec import Job
@@ -78,7 +78,7 @@ class Documents:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, rows: Iterable[int]) -> "Documents":
+    def take(self, rows: Iterable[SupportsIndex]) -> "Documents":
         """Return some of the documents, in the order asked for."""
         rows = list(rows)
         texts, labels = [self.texts[row] for row in rows], [self.labels[row] for row in rows]

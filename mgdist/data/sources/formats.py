@@ -4,14 +4,15 @@ import codecs
 import csv
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from io import IOBase
+from typing import Any
 
 from mgdist.data.sources.documents import Columns, Row, Unreadable
 from mgdist.errors import DataError
 
 LONGEST_LINE = 1 << 24
 """Bytes of a line at most; a longer one is something else, such as a JSON list."""
-Reader = Callable[[BinaryIO, str, Columns], Iterator[Row | Unreadable]]
+Reader = Callable[[IOBase, str, Columns], Iterator[Row | Unreadable]]
 
 
 def reader_of(address: str) -> Reader | None:
@@ -27,7 +28,7 @@ def reader_of(address: str) -> Reader | None:
             return None
 
 
-def read_csv(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
+def read_csv(file: IOBase, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
     """Yield the rows of a CSV file (RFC 4180) whose first line names the columns."""
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))  # of the process: csv knows no other
     rows = csv.reader((text for _, text in _lines(file, place)), strict=True)
@@ -50,7 +51,7 @@ def read_csv(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row | Unr
             yield Unreadable(where, f"expected {len(names)} fields, as in the first line; got {len(values)}")
 
 
-def read_jsonl(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
+def read_jsonl(file: IOBase, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
     """Yield the rows of a JSONL file: one object a line."""
     names: list[str] | None = None
     for number, line in _lines(file, place):
@@ -73,7 +74,7 @@ def read_jsonl(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row | U
         raise _empty(place)
 
 
-def _lines(file: BinaryIO, place: str) -> Iterator[tuple[int, str]]:
+def _lines(file: IOBase, place: str) -> Iterator[tuple[int, str]]:
     """Yield the lines with their numbers; bytes that are not UTF-8 become lone surrogates, which no text may hold."""
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
@@ -87,7 +88,7 @@ def _lines(file: BinaryIO, place: str) -> Iterator[tuple[int, str]]:
         yield number, line.decode("utf-8", "surrogateescape")
 
 
-def read_parquet(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
+def read_parquet(file: IOBase, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
     """Yield the rows of a Parquet file; only the columns asked for are decoded."""
     from pyarrow import ArrowException
 
@@ -106,7 +107,7 @@ def read_parquet(file: BinaryIO, place: str, columns: Columns) -> Iterator[Row |
         raise _empty(place)
 
 
-def _parquet(file: BinaryIO, place: str) -> Any:
+def _parquet(file: IOBase, place: str) -> Any:
     from pyarrow import ArrowException
     from pyarrow.parquet import ParquetFile
 

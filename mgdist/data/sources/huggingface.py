@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mgdist.data.sources.documents import Columns, Documents, Given, Row, gather
+from mgdist.data.sources.documents import Columns, Given, Row, gather
 from mgdist.errors import DataError
 from mgdist.job.data import HuggingFaceSpec
 
@@ -20,12 +20,16 @@ def read_huggingface(spec: HuggingFaceSpec, columns: Columns, cache: Path, *, sk
             a record is bad.
     """
     sets = _load(spec, cache)
-    train, valid, test = (
-        None if name is None else _documents(spec, sets, field, name, columns, skip=skip)
-        for field, name in [("train", spec.train), ("valid", spec.valid), ("test", spec.test)]
-    )
-    assert train is not None
-    return Given(train, valid, test)
+    names = {"train": spec.train, "valid": spec.valid, "test": spec.test}
+    for field, name in names.items():
+        if name is not None and name not in sets:
+            raise DataError(f"data.source.{field}: {spec.name} has no split {name!r}; it has {', '.join(sets)}")
+    read = {
+        field: gather(_rows(sets[name], f"{spec.name}[{name}]", columns), columns, skip=skip)
+        for field, name in names.items()
+        if name is not None
+    }
+    return Given(**read)
 
 
 def _load(spec: HuggingFaceSpec, cache: Path) -> Any:
@@ -43,12 +47,6 @@ def _load(spec: HuggingFaceSpec, cache: Path) -> Any:
             f"data.source.name: {spec.name}: no data set could be read: {reason}; check the name, "
             "data.source.config and the connection, or name a folder that holds the data set"
         ) from error
-
-
-def _documents(spec: HuggingFaceSpec, sets: Any, field: str, name: str, columns: Columns, *, skip: bool) -> Documents:
-    if name not in sets:
-        raise DataError(f"data.source.{field}: {spec.name} has no split {name!r}; it has {', '.join(sets)}")
-    return gather(_rows(sets[name], f"{spec.name}[{name}]", columns), columns, skip=skip)
 
 
 def _rows(split: Any, place: str, columns: Columns) -> Iterator[Row]:

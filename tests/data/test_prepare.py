@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgdist.data.dataset import ABOUT, Dataset
+from mgdist.data.prepare import prepare
+from mgdist.errors import DataError, RunError
+from mgdist.job.spec import Job
+from tests.data.rows import animals, files, job, write_jsonl
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Job:
+    source = write_jsonl(tmp_path / "train.jsonl", animals(40))
+    return files(source, model__embedding={"ngrams": {"order": 2, "buckets": 50}})
+
+
+def test_a_prepared_row_is_what_the_device_cuts_from_its_text(small: Job, tmp_path: Path) -> None:
+    dataset = prepare(small, tmp_path / "data")
+    for shard in (dataset.train, dataset.valid, dataset.test):
+        for row, text in enumerate(shard.texts()):
+            views = dataset.input.views(text)
+            words, *levels = ((first[row], first[row + 1]) for first in shard.first)
+            assert np.array_equal(shard.samples[slice(*words)], views.samples)
+            for found, span, length in zip(shard.lengths, levels, views.lengths, strict=True):
+                assert np.array_equal(found[slice(*span)], length)
+
+
+def test_texts_labels_and_targets_belong_together(small: Job, tmp_path: Path) -> None:
+    dataset = prepare(small, tmp_path / "data")
+    known = {row["text"]: row["label"] for row in animals(40)}
+    read = {
+        text: dataset.labels[target]
+        for shard in (dataset.train, dataset.valid, dataset.test)
+        for text, target in zip(shard.texts(), shard.targets, strict=True)
+    }
+    assert read == known
+    assert dataset.labels == ("cat", "dog")
+    assert dataset.counts == {"train": 32, "valid": 4, "test": 4}
+
+
+def test_a_prepared_folder_opens_as_the_same_data_set(small: Job, tmp_path: Path) -> None:
+    made, opened = prepare(small, tmp_path / "data"), Dataset.open(tmp_path / "data")
+    assert made.input == opened.input
+    assert made.digest == opened.digest
+    assert np.array_equal(made.train.samples, opened.train.samples)
+
+
+def test_the_same_job_gives_the_same_bytes(small: Job, tmp_path: Path) -> None:
+    prepare(small, tmp_path / "one")
+    prepare(small, tmp_path / "two")
+    names = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(names) == 3 * 7 + 3
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_the_digest_follows_the_documents_and_not_the_folder(small: Job, tmp_path: Path) -> None:
+    one = prepare(small, tmp_path / "one").digest
+    rows = animals(40)
+    rows[0]["label"] = "dog"
+    write_jsonl(tmp_path / "train.jsonl", rows)
+    assert prepare(small, tmp_path / "two").digest != one
+
+
+def test_the_vocabulary_and_idf_come_from_the_training_split_only(tmp_path: Path) -> None:
+    train = write_jsonl(tmp_path / "train.jsonl", animals(20))
+    test = write_jsonl(tmp_path / "test.jsonl", [{"text": "An unheard word", "label": "cat"}] * 2)
+    dataset = prepare(files(train, test=test), tmp_path / "data")
+    assert "unheard" not in dataset.input.vocabulary
+    assert dataset.seen.shape == (dataset.input.rows, 2)
+    assert dataset.seen[dataset.input.vocabulary["the"]].tolist() == [9, 9]
+
+
+def test_documents_are_counted_as_one_by_one(small: Job, tmp_path: Path) -> None:
+    dataset = prepare(small, tmp_path / "data")
+    seen = np.zeros((dataset.input.rows, 2), np.int64)
+    for text, target in zip(dataset.train.texts(), dataset.train.targets, strict=True):
+        seen[np.unique(dataset.input.views(text).samples), target] += 1
+    assert np.array_equal(dataset.seen, seen)
+
+
+def test_bad_records_left_out_are_counted_in_the_data_set(tmp_path: Path) -> None:
+    train = write_jsonl(tmp_path / "train.jsonl", [*animals(40), {"text": None, "label": "cat"}])
+    dataset = prepare(files(train, data__on_bad_record="skip"), tmp_path / "data")
+    assert dataset.skipped == {"train": 1, "valid": 0, "test": 0}
+    told = json.loads((tmp_path / "data" / ABOUT).read_text())["skipped_first"]["train"]
+    assert told == [f"{train}:41: text: empty"]
+
+
+def test_docstrings_become_a_data_set_without_any_file(tmp_path: Path) -> None:
+    source = {"kind": "docstrings", "packages": ["fsspec", "aiohttp"]}
+    dataset = prepare(job(source, task__label="library", data__cache=str(tmp_path / "cache")), tmp_path / "data")
+    assert dataset.labels == ("aiohttp", "fsspec")
+    assert len(dataset.train) > 100
+
+
+def test_a_batch_larger_than_the_training_split_is_said_before_training(tmp_path: Path) -> None:
+    train = write_jsonl(tmp_path / "train.jsonl", animals(20))
+    with pytest.raises(DataError) as caught:
+        prepare(files(train, train__batch_size=64), tmp_path / "data")
+    assert str(caught.value) == (
+        "train.batch_size: 64 examples are more than the 16 rows to train on; make it at most 16"
+    )
+
+
+def test_a_folder_that_is_half_prepared_does_not_open(small: Job, tmp_path: Path) -> None:
+    prepare(small, tmp_path / "data")
+    (tmp_path / "data" / ABOUT).unlink()
+    with pytest.raises(DataError, match=r"data: holds no prepared data set \(No such file or directory\); submit"):
+        Dataset.open(tmp_path / "data")
+
+
+def test_a_folder_of_another_format_is_refused(small: Job, tmp_path: Path) -> None:
+    prepare(small, tmp_path / "data")
+    (tmp_path / "data" / ABOUT).write_text('{"format": 0}')
+    with pytest.raises(DataError, match="expected format 1; got 0; submit the job with --fresh"):
+        Dataset.open(tmp_path / "data")
+
+
+def test_a_full_disk_is_said_as_such(small: Job, tmp_path: Path) -> None:
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    (tmp_path / "data" / "train" / "samples.npy").symlink_to("/dev/full")
+    with pytest.raises(RunError, match=r"the disk is full"):
+        prepare(small, tmp_path / "data")
