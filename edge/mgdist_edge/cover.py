@@ -8,7 +8,8 @@ def cover(units: int, counts: Sequence[int]) -> tuple[int, ...]:
     """Return the sizes of the calls that process ``units`` units.
 
     Of all sets of calls that are large enough, those with the fewest padded units; of those, the fewest calls.
-    A unit costs much more than a call: 23 microseconds against 6 (width 128, 32 words, two convolutions).
+    A call in itself costs little: documents of 26 sentences took 0.56 ms in calls of one, and 0.50 ms in calls of 16, 4
+    and 1 (width 64, 32 words, two convolutions, dynamic int8). So padding is what must be avoided.
 
     Args:
         units: at least 1.

@@ -30,12 +30,15 @@ def bundle(
         readme: the model card, in Markdown.
 
     Raises:
-        ConvertError: the model is no flatbuffer, or the edge runtime would refuse the bundle; says why.
+        ConvertError: the model is no flatbuffer, a text is not Unicode, or the edge runtime would refuse the bundle.
         OSError: the file cannot be written.
     """
-    content = pack_bundle(model if isinstance(model, bytes) else model.read_bytes(), manifest, golden, readme)
     try:
+        content = pack_bundle(model if isinstance(model, bytes) else model.read_bytes(), manifest, golden, readme)
         examine(BytesIO(content))
+    except UnicodeEncodeError as error:
+        wrong = f"got {error.object[error.start]!r} in the vocabulary, a label or an example; clean the data"
+        raise ConvertError(f"{destination}: not written: expected text that UTF-8 can hold; {wrong}") from None
     except BundleError as error:
         raise ConvertError(f"{destination}: not written, the edge runtime would refuse it: {error}") from None
     write(destination, content)

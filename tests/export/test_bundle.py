@@ -111,6 +111,15 @@ def test_what_the_device_would_refuse_is_not_written(tmp_path: Path, changed: di
     assert (tmp_path / "made").read_text() == "what was there before"
 
 
+def test_half_of_a_character_is_refused(tmp_path: Path) -> None:
+    line = (
+        r"made: not written: expected text that UTF-8 can hold; got '\\ud83d' in the vocabulary, a label or an example"
+    )
+    halves = replace(fitted(), vocabulary={**fitted().vocabulary, "\ud83d": 300}, buckets=24_299)
+    with pytest.raises(ConvertError, match=line):
+        bundle(model(), manifest(input=halves), golden(), tmp_path / "made")
+
+
 def test_nothing_is_left_beside_a_bundle_that_could_not_be_written(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     with pytest.raises(OSError, match="Is a directory"):
