@@ -59,4 +59,6 @@ class ModelSpec(Spec):
     """rms: each level's summary is brought to the same length before the fusion, so that long documents speak no
     louder (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019); null: as it is"""
     dropout: float = Field(0.1, ge=0, lt=1)
-    """share of the fused numbers, and of the encoders' inner ones, dropped in training"""
+    """share of the fused numbers dropped in training"""
+    encoder_dropout: float = Field(0.0, ge=0, lt=1)
+    """share of the encoders' inner numbers, and of those between two levels, dropped in training"""

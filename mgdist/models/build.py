@@ -47,7 +47,14 @@ def build(job: Job, *, rows: int, classes: int, seen: Seen | None = None) -> Net
         widths.append(channels)
     fusion = _fusion(job.model, widths)
     head = ClassifyHead(width=fusion.width, classes=classes, reads_classes=job.model.embedding.bayes is not None)
-    return Network(embedding=embedding, levels=levels, fusion=fusion, head=head, dropout=job.model.dropout)
+    return Network(
+        embedding=embedding,
+        levels=levels,
+        fusion=fusion,
+        head=head,
+        dropout=job.model.dropout,
+        dropout_between=job.model.encoder_dropout,
+    )
 
 
 def _embedding(spec: EmbeddingSpec, rows: int, width: int, classes: int, seen: Seen | None) -> Embedding:
@@ -69,7 +76,7 @@ def _level(spec: LevelSpec, channels: int, model: ModelSpec) -> Level:
 
 
 def _encoder(spec: Encoder, channels: int, length: int, model: ModelSpec) -> nn.Module:
-    width, dropout = model.width, model.dropout
+    width, dropout = model.width, model.encoder_dropout
     match spec:
         case BagSpec():
             return BagEncoder(channels=channels, width=width)

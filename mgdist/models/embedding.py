@@ -41,11 +41,12 @@ class Embedding(nn.Module):
         self.weight = nn.Parameter(initial)
 
     def begin_with(self, columns: Float[Tensor, "rows K"]) -> None:
-        """Let the first K numbers of each row start as given, scaled to the spread of the others."""
+        """Let the first K numbers of each row start as given, ten times louder than the others."""
         columns = columns.clone()
         columns[0] = 0.0
         spread = columns.square().mean().sqrt().clamp(min=1e-9)
         with torch.no_grad():
+            self.weight *= 0.1
             self.weight[:, : columns.shape[1]] = columns / spread * self.SPREAD
 
     def forward(self, ids: Int[Tensor, "N S O"]) -> Float[Tensor, "N S C"]:

@@ -16,7 +16,8 @@ class Network(nn.Module):
         levels: name -> level, finest first; the units of one are the samples of the next.
         fusion: summaries (B, W) of all levels -> (B, F).
         head: (B, F) -> outputs (B, K).
-        dropout: share of the numbers between levels, and of the fused ones, dropped in training.
+        dropout: share of the fused numbers dropped in training.
+        dropout_between: share of the numbers between levels dropped in training.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class Network(nn.Module):
         fusion: nn.Module,
         head: nn.Module,
         dropout: float,
+        dropout_between: float,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -34,6 +36,7 @@ class Network(nn.Module):
         self.fusion = fusion
         self.head = head
         self.dropout = nn.Dropout(dropout)
+        self.dropout_between = nn.Dropout(dropout_between)
 
     def forward(self, batch: Batch) -> Float[Tensor, "B K"]:
         """Return the head's outputs for a batch: logits for a classification."""
@@ -44,7 +47,7 @@ class Network(nn.Module):
             vectors = level(samples, mask)
             summaries.append(summary(vectors, mask.sum(1), batch.owners[index], len(batch.targets)))
             if index < len(batch.members):
-                samples = self.dropout(vectors)[batch.members[index]]
+                samples = self.dropout_between(vectors)[batch.members[index]]
         outputs: Tensor = self.head(self.dropout(self.fusion(summaries)))
         return outputs
 
