@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from mgdist.data.sources.docstrings import versions_of
-from mgdist.data.sources.files import addresses, find
+from mgdist.data.sources.files import addresses, find, unreadable
 from mgdist.job.data import DocstringsSpec, FilesSpec, HuggingFaceSpec
 from mgdist.job.spec import Job
 from mgdist.runs import digest as digest_of
@@ -20,7 +20,7 @@ def digest(job: Job) -> str:
     name and configuration only, since asking the hub would need a connection.
 
     Raises:
-        DataError: a file or a package is missing.
+        DataError: a file or a package is missing, or may not be read.
     """
     match job.data.source:
         case FilesSpec() as spec:
@@ -38,14 +38,19 @@ def digest(job: Job) -> str:
 def _of_files(address: str, field: str) -> list[str]:
     """Return one digest a file; names do not count, their order does."""
     files = find(address, field)
-    return [_of_file(Path(path)) if files.local else str(files.system.ukey(path)) for path in files.paths]
+    if not files.local:
+        return [str(files.system.ukey(path)) for path in files.paths]
+    return [_of_file(Path(path), field) for path in files.paths]
 
 
 def _of_folder(folder: Path) -> Mapping[str, str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): _of_file(path) for path in paths}
+    return {str(path.relative_to(folder)): _of_file(path, "data.source.name") for path in paths}
 
 
-def _of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _of_file(path: Path, field: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(field, str(path), error) from error

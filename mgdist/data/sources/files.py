@@ -66,7 +66,7 @@ def rows_of(files: Files, path: str, field: str, columns: Columns) -> Iterator[R
         with files.system.open(path, "rb") as file:
             yield from reader(file, _short(path), columns)
     except OSError as error:
-        raise _unreadable(field, path, error) from error
+        raise unreadable(field, path, error) from error
 
 
 def find(address: str, field: str) -> Files:
@@ -79,22 +79,23 @@ def find(address: str, field: str) -> Files:
     Raises:
         DataError: nothing is there, nothing there can be read by mgdist, or the address cannot be reached.
     """
-    import fsspec
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
 
     try:
-        system, path = fsspec.core.url_to_fs(address)
+        system, path = url_to_fs(address)
         paths = _paths(system, path)
     except (ValueError, ImportError) as error:  # a protocol that fsspec lacks, or whose package is not installed
         raise DataError(f"{field}: {address}: {error}") from error
     except OSError as error:
-        raise _unreadable(field, address, error) from error
+        raise unreadable(field, address, error) from error
     if paths is None:
         raise DataError(f"{field}: {address}: {_absent(address)}")
     known = tuple(path for path in sorted(paths) if reader_of(path))
     if not known:
         got = ", ".join(PurePosixPath(path).name for path in paths[:3]) or "an empty folder"
         raise DataError(f"{field}: {address}: expected files that end in {ENDINGS}; got {got}")
-    return Files(system, known, "file" in system.protocol)  # a name, or several of the same system
+    return Files(system, known, isinstance(system, LocalFileSystem))
 
 
 def _paths(system: Any, path: str) -> list[str] | None:
@@ -122,6 +123,7 @@ def _short(path: str) -> str:
     return path.removeprefix(f"{Path.cwd()}/")
 
 
-def _unreadable(field: str, path: str, error: OSError) -> DataError:
+def unreadable(field: str, path: str, error: OSError) -> DataError:
+    """Return what to tell about a file that the operating system or the network does not give."""
     reason = error.strerror or str(error) or type(error).__name__
     return DataError(f"{field}: {path}: cannot be read: {reason}; check the address and who may read it")

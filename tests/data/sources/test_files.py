@@ -5,6 +5,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from mgdist.data.digest import digest
 from mgdist.data.sources.files import find
 from mgdist.data.sources.read import read
 from mgdist.errors import DataError
@@ -122,3 +123,5 @@ def locked(folder: Path) -> Iterator[Path]:
 def test_a_file_that_may_not_be_read_is_said(locked: Path) -> None:
     with pytest.raises(DataError, match=r"a\.csv: cannot be read: Permission denied; check the address and who may"):
         read(files(locked))
+    with pytest.raises(DataError, match=r"^data\.source\.train: .*a\.csv: cannot be read: Permission denied"):
+        digest(files(locked))
