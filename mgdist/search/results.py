@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -74,13 +74,13 @@ def ranked(trials: Iterable[Trial], job: Job) -> Searched:
         SearchError: there is none that came to a value.
     """
     sign = 1 if job.train.metric == "loss" else -1
-    trials = [trial if trial.value is not None else replace(trial, state="failed") for trial in trials]
-    good = [trial for trial in trials if trial.value is not None]
+    trials = list(trials)
+    good = [trial for trial in trials if trial.state in ("done", "stopped") and trial.value is not None]
+    failed = [trial for trial in trials if trial not in good]
     if not good:
         said = next((trial.error for trial in trials if trial.error), "Ray says nothing")
         raise SearchError(
             f"search: none of the {len(trials)} trials came to an end, the first because: {said}; "
             "narrow search.space, or try the job with search: null"
         )
-    failed = [trial for trial in trials if trial.value is None]
     return Searched((*sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number)), *failed))

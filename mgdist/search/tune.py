@@ -5,8 +5,11 @@ trial of several workers starts a training on Ray of its own.
 """
 
 import json
+import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # we write our own
     "TUNE_GLOBAL_CHECKPOINT_S": "1",  # a search that is killed loses a second, not the default of ten and more
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
@@ -54,8 +58,8 @@ def search(job: Job, dataset: Path, folder: Path) -> Searched:
     folder, dataset = folder.resolve(), dataset.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / SEARCHED).is_file():
-        os.environ.update(QUIET)
-        _tuner(job, job.search, dataset, folder).fit()
+        with _hushed():
+            _tuner(job, job.search, dataset, folder).fit()
         ranked(read(folder / METRICS), job).save(folder)
     return Searched.open(folder)
 
@@ -73,9 +77,15 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tune
             search_alg=OptunaSearch(distributions(spec.space), metric="best", mode=mode, seed=job.seed),
             scheduler=_scheduler(job, spec, mode),
             reuse_actors=True,
+            trial_name_creator=_name,
         ),
         run_config=tune.RunConfig(
-            name=STATE, storage_path=str(folder), callbacks=[_Follower(spec, folder / METRICS)], verbose=0
+            name=STATE,
+            storage_path=str(folder),
+            callbacks=[_Follower(spec, folder / METRICS)],
+            # A trial that a kill cut short starts anew: it is short, and the others are kept.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
         ),
     )
 
@@ -141,7 +151,7 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, config: Mapping[str, Any]) -> None:
         assert self.job.search is not None
-        place = self.folder / "tensorboard" / f"trial_{number(self.trial_id)}"
+        place = self.folder / "tensorboard" / self.trial_name
         self.recorder = Recorder(None, place)
         self.training = prepare(trial_job(self.job, point(config, self.job.search.space)), self.dataset, self.recorder)
         self.epochs = self.training.epochs()
@@ -158,7 +168,7 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
 def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Follow a training of several workers; its reports become the trial's."""
     job, folder = given["job"], given["folder"]
-    name = f"trial_{number(tune.get_context().get_trial_id())}"
+    name = tune.get_context().get_trial_name()
     moved = trial_job(job, point(config, job.search.space))
     board = folder / "tensorboard" / name
     result = launch.fit(moved, given["dataset"], folder / "trials" / name, board, callbacks=[TuneReportCallback()])
@@ -186,13 +196,13 @@ class _Follower(tune.Callback):  # type: ignore[misc]
         self._write(trial, "done" if result.get("over") else "stopped", result)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._write(trial, "failed", trial.last_result or {}, said(trial))
+        self._write(trial, "failed", trial.last_result or {}, _said(trial))
 
     def _write(self, trial: Any, state: str, result: Mapping[str, Any] | None = None, error: str | None = None) -> None:
         result = result or {}
         event = {
             "event": "trial",
-            "trial": number(trial.trial_id),
+            "trial": number(str(trial)),
             "trials": self.spec.trials,
             "point": point(trial.config, self.spec.space),
             "state": state,
@@ -222,13 +232,33 @@ def read(path: Path) -> list[Trial]:
     return list(found.values())
 
 
-def number(trial_id: str) -> int:
-    """Return the number of a trial, from 1; Tune names them ``abc12_00000`` and so on."""
-    return int(trial_id.rpartition("_")[2]) + 1
+def _name(trial: Any) -> str:
+    """Name a trial after its place in the search, with which Tune's tag of it begins."""
+    return f"trial_{trial.experiment_tag.partition('_')[0]}"
 
 
-def said(trial: Any) -> str:
-    """Return in one line why a trial failed."""
-    cause = trial.get_ray_actor_error() or trial.get_error() or "its process was lost"
-    cause = getattr(cause, "cause", None) or cause
-    return str(cause).strip().splitlines()[-1]
+def number(name: str) -> int:
+    """Return the number of a trial, from 1."""
+    return int(name.removeprefix("trial_"))
+
+
+def _said(trial: Any) -> str:
+    """Return in one line why a trial failed: the last of what Tune wrote down, without the exception's name."""
+    file = Path(trial.error_file or "")
+    lines = file.read_text().strip().splitlines() if file.is_file() else []
+    return re.sub(r"^[\w.]+(Error|Exception): ", "", lines[-1].strip()) if lines else "its process was lost"
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep Tune's log from the terminal; failed trials are told about in the results."""
+    os.environ.update(QUIET)
+    logs = {logging.getLogger("ray.tune"): logging.CRITICAL, logging.getLogger("optuna"): logging.WARNING}
+    before = {log: log.level for log in logs}
+    for log, level in logs.items():
+        log.setLevel(level)
+    try:
+        yield
+    finally:
+        for log, level in before.items():
+            log.setLevel(level)
