@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgdist import __version__
 from mgdist.errors import MgdistError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -23,13 +26,18 @@ Overrides = Annotated[
 @app.command()
 def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 - typer copies it
     """Print what a job would do: granularities and shapes, parameters, bytes, trials, phases."""
-    from rich.console import Console
-
+    from mgdist.data.inspect import inspect
+    from mgdist.errors import JobError
     from mgdist.job.load import load
     from mgdist.job.plan import plan
     from mgdist.report.plan import show
 
-    show(plan(load(job_file, overrides)), Console())
+    job = load(job_file, overrides)
+    planned = plan(job)
+    show(planned, _console())
+    inspect(job)
+    if planned.mistakes:
+        raise JobError("\n".join(f"{job_file}: {mistake.path}: {mistake.message}" for mistake in planned.mistakes))
 
 
 @app.command()
@@ -42,15 +50,19 @@ def submit(
     ] = None,
 ) -> None:
     """Do the job: search, train, evaluate, compress, verify, bundle. The same command continues a killed run."""
-    from rich.console import Console
-
     from mgdist.job.load import load
     from mgdist.pipeline import submit as carry_out
     from mgdist.report.summary import show
 
-    # Where nobody's window sets a width, the table needs no more than this.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = _console()
     show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    # Where nobody's window sets a width, the tables need no more than this.
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @app.callback(invoke_without_command=True)
