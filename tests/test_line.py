@@ -29,7 +29,11 @@ search:
 compress: {max_accuracy_drop: 0.1, methods: [float32, int8_dynamic]}
 run: {folder: RUNS, license: CC0-1.0}
 """
-WORDS = {"fruit": "apple pear plum cherry grape", "tools": "hammer saw drill chisel plane", "sea": "wave tide reef shoal surf"}
+WORDS = {
+    "fruit": "apple pear plum cherry grape",
+    "tools": "hammer saw drill chisel plane",
+    "sea": "wave tide reef shoal surf",
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,9 @@ def mgdist(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def edge(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "mgdist_edge", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "mgdist_edge", *arguments], capture_output=True, text=True, check=False
+    )
 
 
 def done(folder: Path) -> list[str]:
@@ -82,7 +88,13 @@ def test_a_job_becomes_a_bundle_that_answers(finished: tuple[Path, str]) -> None
 def test_the_output_is_plain_lines_where_there_is_no_terminal(finished: tuple[Path, str]) -> None:
     _, output = finished
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", output)
-    for expected in ("linear baseline", "trained network", "int8_dynamic", "mgdist-edge predict", "tensorboard --logdir"):
+    for expected in (
+        "linear baseline",
+        "trained network",
+        "int8_dynamic",
+        "mgdist-edge predict",
+        "tensorboard --logdir",
+    ):
         assert expected in output
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist.errors import DataError
+from mgdist_edge.inputs import read_input
 from mgdist_edge.text import TextInput
 
 FORMAT = 1
@@ -102,9 +103,7 @@ class Dataset:
             raise DataError(f"{folder}: holds no prepared data set ({error.strerror}); submit the job again") from error
         if about["format"] != FORMAT:
             raise DataError(f"{folder}: expected format {FORMAT}; got {about['format']}; submit the job with --fresh")
-        fields = about["input"]
-        vocabulary = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))["model"]["vocab"]
-        text = TextInput(vocabulary, fields["lowercase"], fields["levels"], fields["order"], fields["buckets"])
+        text = read_input(about["input"], (folder / TOKENIZER).read_bytes())
         train, valid, test = (Shard.open(folder / name, list(text.levels)) for name in ("train", "valid", "test"))
         labels, seen = tuple(about["labels"]), np.load(folder / SEEN, mmap_mode="r")
         return cls(folder, text, labels, train, valid, test, seen, about["digest"], about["skipped"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mgdist.data.dataset import Shard
 from mgdist.job.spec import Job
-from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, WORDS, TextInput, words
+from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
 
 CHUNK = 4096
 """Rows whose ids are looked at together, to bound the memory."""
@@ -38,17 +38,6 @@ def fit(texts: Sequence[str], job: Job) -> TextInput:
         order=ngrams.order if ngrams else 1,
         buckets=ngrams.buckets if ngrams else 0,
     )
-
-
-def tokenizer_json(text: TextInput) -> str:
-    """Return the vocabulary and the rules for words in the file format of ``tokenizers``."""
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
-
-    tokenizer = Tokenizer(models.WordLevel(dict(text.vocabulary), unk_token=UNKNOWN))
-    if text.lowercase:
-        tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS.pattern), behavior="removed", invert=True)
-    return tokenizer.to_str()
 
 
 @dataclass(frozen=True)

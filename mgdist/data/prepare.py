@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist.data.dataset import ABOUT, FORMAT, SEEN, TEXTS, TOKENIZER, Dataset, Shard
-from mgdist.data.fit import fit, look_through, tokenizer_json
+from mgdist.data.fit import fit, look_through
 from mgdist.data.sources.documents import Documents
 from mgdist.data.sources.read import read
 from mgdist.data.split import Splits, split, targets
 from mgdist.errors import DataError
 from mgdist.job.spec import Job
 from mgdist.runs import reported, write
+from mgdist_edge.inputs import tokenizer_json
 from mgdist_edge.text import TextInput
 
 

@@ -135,7 +135,7 @@ def ship(
     metrics = {
         "accuracy": test.accuracy,
         "macro_f1": test.macro_f1,
-        "ece": test.ece or 0.0,
+        "ece": test.ece,
         "valid_accuracy": chosen.accuracy,
         "latency_seconds": chosen.latency,
     }

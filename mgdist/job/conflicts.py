@@ -68,15 +68,13 @@ def _beginning(job: Job) -> Iterator[Mistake]:
     """What starts as a bag of class ratios must reach the head as such."""
     finest = next(iter(job.granularities.values()))
     same_width = job.model.embedding.width in (None, job.model.width)
-    through = isinstance(finest.encoder, BagSpec) or (
-        isinstance(finest.encoder, ConvSpec) and finest.encoder.residual
-    )
+    through = isinstance(finest.encoder, BagSpec) or (isinstance(finest.encoder, ConvSpec) and finest.encoder.residual)
     reaches = finest.skip or (through and same_width and finest.pool[0] == "mean")
     if job.model.embedding.bayes is not None and not (job.model.fusion == "concat" and reaches):
         yield Mistake(
             "model.embedding.bayes",
-            "the head must be able to read it: use fusion concat, and at the finest granularity skip: true, or a bag or "
-            "a residual conv as wide as the embedding with pool mean first",
+            "the head must be able to read it: use fusion concat, and at the finest granularity skip: true, or a bag "
+            "or a residual conv as wide as the embedding with pool mean first",
         )
 
 

@@ -46,7 +46,7 @@ class Embedding(nn.Module):
         columns[0] = 0.0
         spread = columns.square().mean().sqrt().clamp(min=1e-9)
         with torch.no_grad():
-            self.weight *= 0.1
+            self.weight.mul_(0.1)
             self.weight[:, : columns.shape[1]] = columns / spread * self.SPREAD
 
     def forward(self, ids: Int[Tensor, "N S O"]) -> Float[Tensor, "N S C"]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, trainers
 
-from mgdist.data.fit import Seen, fit, tokenizer_json
+from mgdist.data.fit import Seen, fit
 from mgdist.data.sources.docstrings import docstrings, root_of
 from mgdist_edge.text import PADDING, UNKNOWN, TextInput, words
 from tests.data.rows import files
@@ -49,15 +49,6 @@ def test_a_rare_word_is_unknown() -> None:
 def test_levels_and_ngrams_are_those_of_the_job() -> None:
     found = fit(["a b"], files("t.csv", model__embedding={"ngrams": {"order": 3, "buckets": 7}}))
     assert (found.order, found.buckets, dict(found.levels)) == (3, 7, {"word": 6, "sentence": 3, "paragraph": 2})
-
-
-@pytest.mark.parametrize("lowercase", [True, False])
-def test_the_tokenizer_file_gives_the_same_ids_in_the_tokenizers_library(texts: list[str], lowercase: bool) -> None:
-    found = fitted(texts, vocabulary=1500, lowercase=lowercase)
-    tokenizer = Tokenizer.from_str(tokenizer_json(found))
-    for text in texts[:200]:
-        ids = [found.vocabulary.get(word, 1) for word in words(text, lowercase=lowercase)]
-        assert tokenizer.encode(text).ids == ids
 
 
 def test_rare_ids_weigh_more_and_unseen_ones_most() -> None:
