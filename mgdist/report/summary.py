@@ -49,7 +49,8 @@ def show(summary: Summary, console: Console) -> None:
     console.print(_table(summary))
     told = [
         "valid, test: accuracy. MB: of the file. ms: median from text to label, one thread of this host. "
-        "mem: MB at the peak. diff, same: largest difference of a probability from the trained network, share of equal labels.",
+        "mem: MB at the peak. diff, same: largest difference of a probability from the trained network, and share of "
+        "equal labels.",
         f"Ships {summary.chosen.method}: test accuracy {summary.shipped.accuracy:.4f}, macro F1 "
         f"{summary.shipped.macro_f1:.4f}, calibration error {summary.shipped.ece:.4f} "
         f"on {summary.shipped.examples:,} documents, run by the edge runtime.",
