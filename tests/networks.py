@@ -25,8 +25,10 @@ FUSIONS = ("concat", "gated")
 ROWS, CLASSES = 50, 3
 
 
-def level(encoder: str, *pools: str, length: int = 6, skip: bool = False) -> dict[str, Any]:
-    return {"length": length, "encoder": ENCODERS[encoder], "pool": list(pools or ("mean",)), "skip": skip}
+def level(encoder: str, *pools: str, length: int = 6, skip: bool = False, **changes: Any) -> dict[str, Any]:
+    """Return a level with one of ENCODERS, some of whose fields may be changed."""
+    reader = {**ENCODERS[encoder], **changes}
+    return {"length": length, "encoder": reader, "pool": list(pools or ("mean",)), "skip": skip}
 
 
 def job_of(levels: dict[str, Any], *, counts: Sequence[int] = (1, 2), **model: Any) -> Job:
@@ -85,9 +87,8 @@ def batch_of(documents: Sequence[Sequence[Sequence[int]]], *, order: int = 1, lo
             ids = torch.from_numpy(units)
         else:
             members.append(torch.from_numpy(units))
-    return Batch(
-        ids=ids, masks=tuple(masks), members=tuple(members), owners=tuple(owners), targets=torch.zeros(len(documents), dtype=torch.int64)
-    )  # fmt: skip
+    targets = torch.zeros(len(documents), dtype=torch.int64)
+    return Batch(ids=ids, masks=tuple(masks), members=tuple(members), owners=tuple(owners), targets=targets)
 
 
 TWO_DOCUMENTS = (((5, 2, 6), (2, 1), (2,)), ((3,), (1,), (1,)))

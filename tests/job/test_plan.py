@@ -20,13 +20,13 @@ CASES = [(encoder, changes) for encoder, variants in LAYERS.items() for changes 
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize(("encoder", "changes"), CASES)
 def test_the_plan_counts_the_parameters_of_the_network(encoder: str, changes: dict[str, object], fusion: str):
-    reader = {**ENCODERS[encoder], **changes}
     levels = {
-        "word": {**level(encoder, *POOLS, skip=True), "encoder": reader},
-        "sentence": {**level(encoder, "attention"), "encoder": reader},
+        "word": level(encoder, *POOLS, skip=True, **changes),
+        "sentence": level(encoder, "attention", **changes),
         "paragraph": level("bag", "max"),
     }
-    job = job_of(levels, fusion=fusion, embedding={"width": 6, "ngrams": {"order": 2, "buckets": 11}})
+    norm = "rms" if fusion == "concat" else None
+    job = job_of(levels, fusion=fusion, norm=norm, embedding={"width": 6, "ngrams": {"order": 2, "buckets": 11}})
     planned, network = plan(job, vocabulary=40, classes=CLASSES), network_of(job, rows=51)
     assert len(LAYERS) == len(ENCODERS)
     assert planned.rows == 51
@@ -51,7 +51,7 @@ def test_signatures_follow_the_unit_counts_and_the_last_level_has_one_unit():
 
 
 def test_the_operations_of_a_convolution_are_its_weights_at_every_sample():
-    planned = plan(job_of({"word": {**level("conv"), "encoder": {"kind": "conv", "layers": 1, "kernel": 3}}}))
+    planned = plan(job_of({"word": level("conv", layers=1, residual=False)}))
     assert planned.levels[0].operations == 6 * (3 * 8 + 1) * 8
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from mgdist.models.fusion import ConcatFusion, GatedFusion
+from mgdist.models.fusion import ConcatFusion, Even, GatedFusion
 
 SUMMARIES = [torch.randn(2, 3), torch.randn(2, 5)]
 
@@ -18,3 +18,12 @@ def test_a_gate_that_prefers_one_level_gives_its_projection():
         fusion.gate.bias.copy_(torch.tensor([50.0, -50.0]))
     assert fusion.width == 4
     assert torch.allclose(fusion(SUMMARIES), fusion.project[0](SUMMARIES[0]), atol=1e-6)
+
+
+def test_even_summaries_have_the_same_length_whatever_came():
+    short, long = Even(levels=2)([torch.tensor([[0.3, 0.4]]), torch.tensor([[300.0, 400.0]])])
+    assert torch.allclose(short, long, atol=1e-3)
+
+
+def test_an_empty_summary_stays_zero():
+    assert Even(levels=1)([torch.zeros(1, 3)])[0].tolist() == [[0.0, 0.0, 0.0]]

@@ -1,0 +1,182 @@
+"""Every encoder, pool and fusion is converted, and compared with its network on the runtime that ships."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ai_edge_litert.interpreter import Interpreter
+from torch import Tensor, nn
+
+from mgdist.compress.quantize import quantize
+from mgdist.errors import ConvertError
+from mgdist.export.litert_route import Coarser, Converted, Finest, Outcome, convert, device_levels
+from mgdist.job.spec import Job
+from mgdist.models.network import Network
+from tests.networks import ENCODERS, FUSIONS, POOLS, ids_of, job_of, level, network_of
+
+MIXED = {
+    "bag": ({"word": level("bag"), "sentence": level("bag", skip=True)}, {"fusion": "concat", "norm": "rms"}),
+    "transformer, conv": (
+        {"word": level("transformer", "mean", "max", skip=True), "sentence": level("conv", "attention", length=5)},
+        {"fusion": "concat", "embedding": {"width": 6, "ngrams": {"order": 2, "buckets": 10}}},
+    ),
+    "gru, lstm": (
+        {"word": level("gru", "attention", length=3, layers=1), "sentence": level("lstm", "mean", "max", length=3)},
+        {"fusion": "gated"},
+    ),
+}
+"""Together all encoders, pools and fusions."""
+
+ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Case:
+    job: Job
+    network: Network
+    converted: Converted
+    order: int
+
+    def module(self, signature: str) -> nn.Module:
+        """Return what a signature computes, in torch."""
+        if signature == "head":
+            return Outcome(self.network.fusion, self.network.head)
+        name = signature.rsplit("_", 1)[0]
+        inner = self.network.levels[name]
+        return Finest(self.network.embedding, inner) if name == "word" else Coarser(inner)
+
+    def run(self, signature: str, path: Path | None = None, **inputs: Tensor) -> np.ndarray:
+        """Return what a signature gives on the runtime."""
+        runner = Interpreter(str(path or self.converted.path), num_threads=1).get_signature_runner(signature)
+        (outcome,) = runner(**{name: value.numpy() for name, value in inputs.items()}).values()
+        return outcome
+
+    def signatures(self) -> list[str]:
+        return [f"{each.name}_{count}" for each in self.converted.levels for count in each.counts] + ["head"]
+
+    def inputs(self, signature: str) -> dict[str, Tensor]:
+        """Return inputs with as many real samples as it takes to have full, short and empty units."""
+        if signature == "head":
+            return {each.name: torch.randn(1, each.width) for each in self.converted.levels}
+        name, count = signature.rsplit("_", 1)
+        at = {each.name: each for each in self.converted.levels}[name]
+        sizes = torch.tensor([2, at.length, 0, 1])[: int(count)]
+        mask = (torch.arange(at.length) < sizes[:, None]).float()
+        if name == "word":
+            ids = torch.from_numpy(ids_of(mask.numel(), order=self.order)).view(*mask.shape, self.order)
+            return {"ids": (ids * mask.unsqueeze(2)).int()}
+        return {"samples": torch.randn(*mask.shape, at.channels), "mask": mask}
+
+
+def case_of(levels: dict, model: dict, folder: Path) -> Case:
+    job = job_of(levels, counts=(1, 3), **model)
+    order = job.model.embedding.ngrams.order if job.model.embedding.ngrams else 1
+    network = network_of(job, rows=ROWS)
+    return Case(job, network, convert(network, job, order, folder / "model.tflite"), order)
+
+
+@pytest.fixture(scope="module", params=MIXED)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return case_of(*MIXED[request.param], tmp_path_factory.mktemp("converted"))
+
+
+def test_the_cases_cover_every_encoder_pool_and_fusion():
+    specs = [spec for levels, _ in MIXED.values() for spec in levels.values()]
+    assert {spec["encoder"]["kind"] for spec in specs} == set(ENCODERS)
+    assert {pool for spec in specs for pool in spec["pool"]} == set(POOLS)
+    assert {model["fusion"] for _, model in MIXED.values()} == set(FUSIONS)
+
+
+def assert_equal_to_torch(case: Case) -> None:
+    for signature in case.signatures():
+        inputs = case.inputs(signature)
+        with torch.no_grad():
+            (expected,) = case.module(signature)(**inputs).values()
+        assert np.abs(case.run(signature, **inputs) - expected.numpy()).max() < 1e-5, signature
+
+
+def assert_padding_never_matters(case: Case) -> None:
+    for each in case.converted.levels:
+        signature = f"{each.name}_{each.counts[-1]}"
+        inputs = case.inputs(signature)
+        plain = case.run(signature, **inputs)
+        if each.name == "word":
+            short = inputs["ids"][:1, :2]
+            (alone,) = case.module(signature)(ids=short).values()
+        else:
+            mask = inputs["mask"].unsqueeze(2)
+            garbage = inputs["samples"] * mask + 100 * (1 - mask)
+            assert np.abs(case.run(signature, samples=garbage, mask=inputs["mask"]) - plain).max() < 1e-4
+            (alone,) = case.module(signature)(samples=inputs["samples"][:1, :2], mask=torch.ones(1, 2)).values()
+        assert np.abs(alone.detach().numpy() - plain[:1]).max() < 1e-4, signature
+
+
+def test_every_signature_gives_what_torch_gives(case: Case):
+    torch.manual_seed(5)
+    assert_equal_to_torch(case)
+
+
+def test_padding_never_changes_what_the_device_gives(case: Case):
+    torch.manual_seed(6)
+    assert_padding_never_matters(case)
+
+
+def test_the_file_has_the_signatures_and_shapes_of_its_levels(case: Case):
+    found = Interpreter(str(case.converted.path)).get_signature_list()
+    assert sorted(found) == sorted(case.signatures())
+    assert found["word_3"] == {"inputs": ["ids"], "outputs": ["vectors"]}
+    assert found["sentence_1"] == {"inputs": ["mask", "samples"], "outputs": ["vectors"]}
+    assert found["head"]["outputs"] == ["probabilities"]
+    assert case.converted.levels == device_levels(case.job, case.order)
+    assert case.converted.levels[-1].counts == (1,)
+
+
+def test_probabilities_sum_to_one(case: Case):
+    assert case.run("head", **case.inputs("head")).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_signatures_share_their_weights(case: Case):
+    one_copy = 4 * sum(parameter.numel() for parameter in case.network.parameters())
+    assert one_copy < case.converted.size < one_copy + 150_000
+
+
+def test_integers_compute_nearly_what_floats_compute(case: Case, tmp_path: Path):
+    torch.manual_seed(7)
+    integers = quantize(case.converted.path, "int8_dynamic", tmp_path / "int8.tflite")
+    for signature in case.signatures():
+        inputs = case.inputs(signature)
+        expected = case.run(signature, **inputs)
+        got = case.run(signature, integers.path, **inputs)
+        assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max(), signature
+
+
+class Unconvertible(nn.Module):
+    def forward(self, samples: Tensor, mask: Tensor) -> Tensor:
+        return torch.linalg.eigvals(samples @ samples.transpose(1, 2)).real[:, :8]
+
+
+def test_a_conversion_that_fails_names_the_level_and_leaves_nothing_behind(tmp_path: Path):
+    job = job_of({"word": level("bag", length=8), "sentence": level("bag")}, counts=(1,))
+    network = network_of(job).train()
+    network.levels["word"] = Unconvertible()
+    before, loaded = {name: value.clone() for name, value in network.state_dict().items()}, set(sys.modules)
+    with pytest.raises(ConvertError, match=r"^word: expected operators that convert; got: .*; use another encoder$"):
+        convert(network, job, 1, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+    assert not {"jax", "litert_torch", "litert_converter"} & (set(sys.modules) - loaded)
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_any_encoder_and_pool_convert_at_any_level(encoder: str, pool: str, tmp_path: Path):
+    levels = {name: level(encoder, pool, length=5) for name in ("word", "sentence", "paragraph")}
+    case = case_of(levels, {"fusion": "gated"}, tmp_path)
+    assert_equal_to_torch(case)
+    assert_padding_never_matters(case)
