@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
 WORDS = re.compile(r"\w+|[^\w\s]")
 PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n[^\S\n]*\n\s*")
+STRANGER = 2**31
+"""Keys from here on are of words that are not in the vocabulary."""
 LONGEST = 1_000_000
 """Characters of a text that are read; the rest could not reach the network anyway."""
 
@@ -75,21 +78,21 @@ class TextInput:
         if not nested:
             raise InputError("expected a text with at least one word; got an empty one")
         lengths = _lengths(nested, list(self.levels.values()))
-        flat = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.int32)[: int(lengths[0].sum())]
-        return Views(ngrams(flat, lengths[0], self.order, len(self.vocabulary), self.buckets), lengths)
+        keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)[: int(lengths[0].sum())]
+        return Views(ngrams(keys, lengths[0], self.order, len(self.vocabulary), self.buckets), lengths)
 
     def _parts(self, text: str) -> list[str]:
         return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
 
     def _units(self, part: str) -> Iterator[list[int]]:
-        """Yield the units of the finest level, each at most as long as that level allows."""
+        """Yield the keys of the words in each unit of the finest level, at most as many as that level allows."""
         lookup, longest = self.vocabulary.get, self.levels["word"]
         for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
-            ids = [lookup(word, 1) for word in words(piece, lowercase=self.lowercase)]
+            keys = [lookup(word) or stranger(word) for word in words(piece, lowercase=self.lowercase)]
             if len(self.levels) == 1:
-                ids = ids[:longest]
-            for start in range(0, len(ids), longest):
-                yield ids[start : start + longest]
+                keys = keys[:longest]
+            for start in range(0, len(keys), longest):
+                yield keys[start : start + longest]
 
     def as_json(self) -> dict[str, Any]:
         """Return what a manifest holds; the vocabulary travels as tokenizer.json."""
@@ -118,37 +121,45 @@ def _wrapped(count: int, longest: int) -> list[int]:
     return [min(longest, count - start) for start in range(0, count, longest)]
 
 
+def stranger(word: str) -> int:
+    """Return the key of a word that is not in the vocabulary: the CRC-32 of its UTF-8 bytes, with the highest bit set.
+
+    A known word's key is its id. So an n-gram is told from others by words that have no vector of their own, too.
+    """
+    return crc32(word.encode("utf-8", "surrogatepass")) | STRANGER
+
+
 def ngrams(
-    ids: NDArray[np.int32], lengths: NDArray[np.int32], order: int, vocabulary: int, buckets: int
+    keys: NDArray[np.uint32], lengths: NDArray[np.int32], order: int, vocabulary: int, buckets: int
 ) -> NDArray[np.int32]:
     """Put beside each word's id those of the n-grams that end at it.
 
     Args:
-        ids: (T,) of the words.
+        keys: (T,) of the words: the id of a known one, :func:`stranger` of another.
         lengths: (N,) words of each unit; an n-gram does not cross units.
         order: longest n-gram.
         vocabulary: ids of words; those of n-grams come behind them.
         buckets: ids of n-grams.
 
     Returns:
-        (T, order); 0 where an n-gram would begin before its unit.
+        (T, order) int32; the word's id comes first, and 0 stands where an n-gram would begin before its unit.
     """
-    columns = np.zeros((len(ids), order), np.int32)
-    columns[:, 0] = ids
+    columns = np.zeros((len(keys), order), np.int32)
+    columns[:, 0] = np.where(keys < STRANGER, keys, 1)
     if order > 1:
         starts = np.cumsum(lengths) - lengths
-        place = np.arange(len(ids)) - np.repeat(starts, lengths)
+        place = np.arange(len(keys)) - np.repeat(starts, lengths)
         for n in range(2, order + 1):
-            hashed = _hash(np.stack([ids[n - 1 - back : len(ids) - back] for back in range(n)]))
+            hashed = _hash(np.stack([keys[n - 1 - back : len(keys) - back] for back in range(n)]))
             inside = place[n - 1 :] >= n - 1
             columns[n - 1 :, n - 1] = np.where(inside, vocabulary + hashed % np.uint32(buckets), 0)
     return columns
 
 
-def _hash(ids: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """Hash each column of (n, T) ids: FNV-1a over whole ids, then two rounds of mixing, all modulo 2**32."""
-    mixed = np.full(ids.shape[1], 2166136261, np.uint32)
-    for row in ids.astype(np.uint32):
+def _hash(keys: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Hash each column of (n, T) keys: FNV-1a over whole keys, then two rounds of mixing, all modulo 2**32."""
+    mixed = np.full(keys.shape[1], 2166136261, np.uint32)
+    for row in keys:
         mixed = (mixed ^ row) * np.uint32(16777619)
     mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
     return mixed ^ (mixed >> np.uint32(12))

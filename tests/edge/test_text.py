@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mgdist_edge.errors import InputError
-from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
+from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, stranger, words
 
 KNOWN = {word: place for place, word in enumerate([PADDING, UNKNOWN, "a", "b", "c", "d", "e", "f", "."])}
 
@@ -82,3 +82,15 @@ def test_the_hash_is_what_other_ports_must_compute() -> None:
     mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B3C6D) % 2**32
     mixed ^= mixed >> 12
     assert reading(2, word=4).views("a b").samples[1, 1] == len(KNOWN) + mixed % 100
+
+
+def test_words_without_a_vector_still_make_pairs_of_their_own() -> None:
+    first, second, again = (reading(2, word=4).views(text).samples for text in ("zebra a", "gnu a", "zebra a"))
+    assert first[0, 0] == second[0, 0] == 1
+    assert first[1, 1] != second[1, 1]
+    np.testing.assert_array_equal(first, again)
+
+
+def test_the_key_of_a_stranger_is_what_other_ports_must_compute() -> None:
+    assert stranger("zebra") == 0x95575DB6
+    assert stranger("straße") == 0x883F52CD
