@@ -41,7 +41,9 @@ def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
         with said.open("wb") as sink:
             command = [sys.executable, "-m", "mgdist.apart", str(request), str(reply)]
-            ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)  # noqa: PLW1510
+            ended = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment, check=False
+            )
         if not reply.exists():
             raise ApartError(_last_words(said.read_text(errors="replace"), ended.returncode))
         result = pickle.loads(reply.read_bytes())
