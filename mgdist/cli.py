@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgdist import __version__
-from mgdist.errors import MgdistError
+from mgdist.errors import JobError, MgdistError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="From one YAML job to a multi-granularity model that runs on a device.",
 )  # fmt: skip
 
+STOPPED = 130
+"""Exit code after Ctrl-C, which is what typer makes of it."""
 JobFile = Annotated[Path, typer.Argument(metavar="JOB", help="the job's YAML file")]
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="lay a value over the job's, such as train.lr=0.01")
@@ -27,7 +29,6 @@ Overrides = Annotated[
 def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 - typer copies it
     """Print what a job would do: granularities and shapes, parameters, bytes, trials, phases."""
     from mgdist.data.inspect import inspect
-    from mgdist.errors import JobError
     from mgdist.job.load import load
     from mgdist.job.plan import plan
     from mgdist.report.plan import show
@@ -67,24 +68,38 @@ def _console() -> "Console":
 
 @app.callback(invoke_without_command=True)
 def version(
+    context: typer.Context,
     shown: Annotated[bool, typer.Option("--version", help="print the version")] = False,
 ) -> None:
     """Train multi-granularity models on Ray and ship them to devices."""
     if shown:
         typer.echo(f"mgdist {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(JobError.exit_code)
 
 
 def main() -> None:
     """Run a verb; what goes wrong becomes lines on the error stream and an exit code."""
     try:
-        app()
+        code = typer.main.get_command(app).main(prog_name="mgdist", standalone_mode=False)
     except MgdistError as error:
-        for line in str(error).splitlines():
-            print(f"mgdist: {line}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("mgdist: stopped; the same command goes on from here", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(141)
+        sys.exit(_say(str(error), error.exit_code))
+    except typer.TyperException as error:
+        sys.exit(_say(f"{_mistake(error)}; see mgdist --help", JobError.exit_code))
+    if code == STOPPED:
+        _say("stopped; the same command goes on from here", code)
+    sys.exit(code)
+
+
+def _mistake(error: typer.TyperException) -> str:
+    """Return what is wrong with a command line, without the usage that typer would print above it."""
+    said: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{said[:1].lower()}{said[1:]}".rstrip(".")
+
+
+def _say(lines: str, code: int) -> int:
+    for line in lines.splitlines():
+        print(f"mgdist: {line}", file=sys.stderr)  # noqa: T201
+    return code

@@ -17,6 +17,7 @@ from mgdist.export.candidates import Shipped, candidates, open_candidates, ship
 from mgdist.export.litert_route import convert
 from mgdist.job.point import as_document, at_point, cutting
 from mgdist.job.spec import Job
+from mgdist.report.markdown import write_report
 from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
 from mgdist.runs import Done, Run
@@ -37,7 +38,8 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
     Raises:
         MgdistError: in one line a mistake, what went wrong; finished stages are kept.
     """
-    with Run.open(job, fresh=fresh) as run, watching(run.folder, console), Connection(address) as ray:
+    metric = job.train.metric
+    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, metric=metric), Connection(address) as ray:
         line = Line(run, ray)
         data = line.read()
         best, point = line.search(data)
@@ -52,7 +54,9 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
             device=job.device,
         )
         shipped = line.bundle(best, data, evaluated, compressed, chosen)
-        return line.summary(best, point, evaluated.value, compressed.value, chosen, shipped.value)
+        summary = line.summary(best, point, data.value, evaluated.value, compressed.value, chosen, shipped.value)
+        write_report(summary)
+        return summary
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ class Line:
         self,
         best: Job,
         point: dict[str, Any],
+        data: Dataset,
         evaluated: Evaluated,
         measured: tuple[Candidate, ...],
         chosen: Candidate,
@@ -158,10 +163,12 @@ class Line:
             job=best,
             folder=self.run.folder,
             bundle=self.run.folder / shipped.bundle.name,
+            labels=data.labels,
             point=point,
             network=(evaluated.network["valid"], evaluated.network["test"]),
             baseline=(evaluated.baseline["valid"], evaluated.baseline["test"]),
             shipped=shipped.test,
+            parity=shipped.parity,
             candidates=measured,
             chosen=chosen,
             verdicts=evaluated.verdicts,

@@ -214,6 +214,11 @@ class reported:  # noqa: N801 - used as a statement: ``with reported(folder):``
                 ) from error
             case errno.ENOTDIR | errno.EEXIST:
                 raise RunError(f"{where}: expected a folder, found a file; set run.folder to another one") from error
+            case errno.EPIPE:  # whoever read our output has left: nothing is wrong with the folder
+                return
+            case _:
+                said = error.strerror or str(error) or type(error).__name__
+                raise RunError(f"{where}: {said}; see to it, then submit again: finished stages are kept") from error
 
 
 def _newest(base: Path, key: str) -> Path | None:

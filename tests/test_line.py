@@ -94,6 +94,7 @@ def test_the_output_is_plain_lines_where_there_is_no_terminal(finished: tuple[Pa
         "int8_dynamic",
         "mgdist-edge predict",
         "tensorboard --logdir",
+        "report.md",
     ):
         assert expected in output
 
@@ -132,8 +133,9 @@ def test_a_budget_that_cannot_be_kept_names_the_nearest_candidate(job: Path, fin
     ended = mgdist("submit", job, "--set", "device.max_size=1 kB")
     assert ended.returncode == 7
     assert re.match(
-        r"mgdist: none of 2 candidates keeps the budget; nearest is int8_dynamic: size 0\.\d\d MB is above 0\.00 MB; "
-        r"raise device\.max_size, or make the model smaller\n$",
+        r"mgdist: none of 2 candidate\(s\) keeps the accuracy budget and the device's limits; "
+        r"nearest is int8_dynamic: size [\d.]+ kB is above 1\.0 kB; raise device\.max_size, "
+        r"or make the model smaller\n$",
         ended.stderr,
     )
 

@@ -68,7 +68,8 @@ def choose(candidates: Sequence[Candidate], *, reference: float, budget: float, 
     nearest = min(candidates, key=distance)
     lacks = shortcomings(nearest, reference=reference, budget=budget, device=device)
     raise BudgetError(
-        f"none of {len(candidates)} candidates keeps the budget; nearest is {nearest.method}: {'; '.join(lacks)}"
+        f"none of {len(candidates)} candidate(s) keeps the accuracy budget and the device's limits; "
+        f"nearest is {nearest.method}: {'; '.join(lacks)}"
     )
 
 
@@ -90,7 +91,7 @@ def limits(device: DeviceSpec) -> dict[str, float]:
 
 
 SHOWN: dict[str, Callable[[float], str]] = {
-    "size": lambda v: f"{v / 1e6:.2f} MB",
+    "size": lambda v: f"{v / 1e6:.2f} MB" if v >= 1e5 else f"{v / 1e3:.1f} kB",
     "memory": lambda v: f"{v / 1e6:.0f} MB",
     "latency": lambda v: f"{v * 1e3:.2f} ms",
 }

@@ -181,9 +181,8 @@ def _manifest(job: Job, dataset: Dataset, method: Method, created: str) -> Manif
 def _golden(shard: Shard, probabilities: NDArray[np.float32]) -> Golden:
     """Pick documents from short to long, with the answers given."""
     texts = shard.texts()
-    ranked = sorted(
-        (row for row in range(len(texts)) if len(texts[row]) <= LONGEST_GOLDEN), key=lambda r: len(texts[r])
-    )
+    ranked = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    ranked = [row for row in ranked if len(texts[row]) <= LONGEST_GOLDEN] or ranked[:1]
     places = np.linspace(0, len(ranked) - 1, min(GOLDEN_EXAMPLES, len(ranked))).astype(int)
     rows = [ranked[place] for place in dict.fromkeys(places.tolist())]
     return Golden(tuple(Example(texts[row], tuple(probabilities[row].tolist())) for row in rows))

@@ -64,6 +64,7 @@ def measure(bundle: Path, documents: Path) -> Speed:
     command = [sys.executable, "-m", "mgdist_edge", "bench", str(bundle), "--file", str(documents), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ConvertError(f"{bundle}: the edge runtime refuses it: {done.stderr.strip()}")
+        said = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]
+        raise ConvertError(f"{bundle}: the edge runtime refuses it: {said[-1].removeprefix('mgdist-edge: ')}")
     told = json.loads(done.stdout)
     return Speed(latency=told["p50_ms"] / 1e3, memory=told["peak_bytes"])

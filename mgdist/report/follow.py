@@ -2,18 +2,26 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-FILES = ("events.jsonl", "search/metrics.jsonl", "train/metrics.jsonl")
+EVENTS = "events.jsonl"
+STAGES = {"search": "search/metrics.jsonl", "train": "train/metrics.jsonl"}
+"""Stages that tell more than their beginning and their end."""
 Event = dict[str, Any]
 
 
 class Follower:
-    """Reads what was added to a run's event files since it was last asked."""
+    """Reads what was added to a run's event files since it was last asked.
+
+    What a stage tells is read once the stage was begun: a stage that is kept brings along what it told long ago.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._read = {folder / name: 0 for name in FILES}
+        self._folder = folder
+        self._read: dict[str, int] = {}
+        self._begun: set[str] = set()
 
     def skip(self) -> None:
         """Pass over all that is there already."""
@@ -22,15 +30,32 @@ class Follower:
 
     def news(self) -> Iterator[Event]:
         """Yield the events that were added, each file in its order; a half-written line waits."""
-        for path, start in self._read.items():
-            if not path.is_file():
-                self._read[path] = 0
-                continue
+        for event in self._added(EVENTS):
+            if event["event"] == "stage":
+                self._note(event)
+            yield event
+        for stage, name in STAGES.items():
+            if stage in self._begun:
+                yield from self._added(name)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case {"stage": stage, "state": "started"}:
+                self._begun.add(stage)
+            case {"stage": stage, "state": "kept"}:
+                self._begun.discard(stage)
+
+    def _added(self, name: str) -> Iterator[Event]:
+        lines: list[bytes] = []
+        with suppress(OSError):  # it is not there yet, or was cleared for new work a moment ago
+            path = self._folder / name
+            start = self._read.pop(name, 0)
             with path.open("rb") as file:
-                size = file.seek(0, 2)
-                file.seek(start if size >= start else 0)
+                file.seek(start if file.seek(0, 2) >= start else 0)
                 *lines, rest = file.read().split(b"\n")
-                self._read[path] = file.tell() - len(rest)
-            for line in lines:
-                if line.strip():
-                    yield json.loads(line)
+                self._read[name] = file.tell() - len(rest)
+        for line in lines:
+            with suppress(ValueError):  # a line that a full disk cut off, with the next one behind it
+                event = json.loads(line)
+                if isinstance(event, dict) and "event" in event:
+                    yield event

@@ -1,15 +1,25 @@
 """What a run came to: one table, a few plain sentences, and the commands to go on with."""
 
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from mgdist.compress.choose import Candidate, excess
+from mgdist.compress.choose import Candidate, Parity, excess
 from mgdist.evaluate.metrics import Scores
 from mgdist.job.spec import Job
-from mgdist.report.terminal import point_line
+from mgdist.report.sentences import point_line
+
+COLUMNS = {"model": 15, "valid": 6, "test": 6, "MB": 4, "ms": 4, "mem": 3, "diff": 6, "same": 5, "": 0}
+"""Columns of the table, each with the characters that it has at least."""
+MEANING = (
+    "valid, test: accuracy. MB: of the file. ms: median from text to label, one thread of this host. "
+    "mem: MB at the peak. diff, same: largest difference of a probability from the trained network, and share of "
+    "equal labels."
+)
 
 
 @dataclass(frozen=True)
@@ -20,10 +30,12 @@ class Summary:
         job: as it was trained, so at the best point of the search.
         folder: of the run.
         bundle: the file to copy to the device.
+        labels: name of each class.
         point: what the search chose; empty without a search.
         network: scores of the trained network on (validation, test).
         baseline: scores of the linear baseline on (validation, test).
         shipped: scores of the bundle on the test split, by the edge runtime.
+        parity: of the bundle against the trained network, on the test split.
         candidates: all that were measured.
         chosen: the one that ships.
         verdicts: plain words, where the network is no better than chance or the baseline.
@@ -33,54 +45,71 @@ class Summary:
     job: Job
     folder: Path
     bundle: Path
+    labels: tuple[str, ...]
     point: dict[str, object]
     network: tuple[Scores, Scores]
     baseline: tuple[Scores, Scores]
     shipped: Scores
+    parity: Parity
     candidates: tuple[Candidate, ...]
     chosen: Candidate
     verdicts: tuple[str, ...]
     seconds: dict[str, float]
 
+    @property
+    def report(self) -> Path:
+        """The page that tells more."""
+        return self.folder / "report.md"
+
 
 def show(summary: Summary, console: Console) -> None:
-    """Print a summary."""
+    """Print a summary, and where to read more."""
     console.print()
     console.print(_table(summary))
+    lines = [MEANING, *sentences(summary), "", *(f"{name + ':':<24}{line}" for name, line in commands(summary).items())]
+    for line in [*lines, f"{'Read more:':<24}{summary.report}"]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def rows(summary: Summary) -> Iterator[list[str]]:
+    """Yield the cells of the table, one list a model; the candidates are the last."""
+    for name, (valid, test) in (("linear baseline", summary.baseline), ("trained network", summary.network)):
+        yield [name, f"{valid.accuracy:.4f}", f"{test.accuracy:.4f}", "", "", "", "", "", ""]
+    for candidate in summary.candidates:
+        yield _row(candidate, summary)
+
+
+def sentences(summary: Summary) -> list[str]:
+    """Return what there is to say about the results."""
+    shipped = summary.shipped
     told = [
-        "valid, test: accuracy. MB: of the file. ms: median from text to label, one thread of this host. "
-        "mem: MB at the peak. diff, same: largest difference of a probability from the trained network, and share of "
-        "equal labels.",
-        f"Ships {summary.chosen.method}: test accuracy {summary.shipped.accuracy:.4f}, macro F1 "
-        f"{summary.shipped.macro_f1:.4f}, calibration error {summary.shipped.ece:.4f} "
-        f"on {summary.shipped.examples:,} documents, run by the edge runtime.",
+        f"Ships {summary.chosen.method}: test accuracy {shipped.accuracy:.4f}, macro F1 {shipped.macro_f1:.4f}, "
+        f"calibration error {shipped.ece:.4f} on {shipped.examples:,} documents, run by the edge runtime.",
         *summary.verdicts,
     ]
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
-    told.append("Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items()))
-    for line in told:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    commands = [
-        ("Try it", f'mgdist-edge predict {summary.bundle} --text "..."'),
-        ("Prove it on the device", f"mgdist-edge selftest {summary.bundle}"),
-        ("See the curves", f"tensorboard --logdir {summary.folder}"),
-    ]
-    console.print()
-    for name, command in commands:
-        console.print(f"{name + ':':<24}{command}", highlight=False, markup=False, soft_wrap=True)
+    return [*told, "Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items())]
+
+
+def commands(summary: Summary) -> dict[str, str]:
+    """Return the commands to go on with, by what they are for."""
+    bundle = shlex.quote(str(summary.bundle))
+    return {
+        "Try it": f'mgdist-edge predict {bundle} --text "..."',
+        "Prove it on the device": f"mgdist-edge selftest {bundle}",
+        "See the curves": f"tensorboard --logdir {shlex.quote(str(summary.folder))}",
+    }
 
 
 def _table(summary: Summary) -> Table:
-    table = Table(title=summary.job.name, title_justify="left", title_style="bold", box=None, padding=(0, 1))
-    table.add_column("model", no_wrap=True)
-    for name, width in (("valid", 6), ("test", 6), ("MB", 5), ("ms", 5), ("mem", 4), ("diff", 6), ("same", 6)):
-        table.add_column(name, justify="right", no_wrap=True, min_width=width)
-    table.add_column("", no_wrap=True)
-    for name, (valid, test) in (("linear baseline", summary.baseline), ("trained network", summary.network)):
-        table.add_row(name, f"{valid.accuracy:.4f}", f"{test.accuracy:.4f}", "", "", "", "", "", "")
-    for candidate in summary.candidates:
-        table.add_row(*_row(candidate, summary), style="bold green" if candidate == summary.chosen else "")
+    table = Table(title=summary.job.name, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    for name, width in COLUMNS.items():
+        # Numbers keep their place; what a candidate lacks takes as many lines as it needs.
+        table.add_column(name, justify="right" if 0 < width < 15 else "left", no_wrap=width > 0, min_width=width)
+    ships = 2 + summary.candidates.index(summary.chosen)
+    for number, cells in enumerate(rows(summary)):
+        table.add_row(*cells, style="bold green" if number == ships else "")
     return table
 
 
@@ -96,10 +125,15 @@ def _row(candidate: Candidate, summary: Summary) -> list[str]:
         candidate.method,
         f"{candidate.accuracy:.4f}",
         f"{summary.shipped.accuracy:.4f}" if ships else "",
-        f"{candidate.size / 1e6:.2f}",
-        f"{candidate.latency * 1e3:.2f}",
+        _digits(candidate.size / 1e6),
+        _digits(candidate.latency * 1e3),
         f"{candidate.memory / 1e6:.0f}",
         f"{candidate.parity.difference:.4f}",
         f"{candidate.parity.equal:.1%}",
         "ships" if ships else "over: " + ", ".join(lacks) if lacks else "",
     ]
+
+
+def _digits(value: float) -> str:
+    """Return a number with three digits, so that columns stay narrow."""
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"

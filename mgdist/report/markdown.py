@@ -1,0 +1,93 @@
+"""The report of a finished run: one page in Markdown, kept in the run's folder.
+
+Legend: K classes.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from mgdist.compress.choose import Parity
+from mgdist.evaluate.metrics import Scores
+from mgdist.report.sentences import plain
+from mgdist.report.summary import COLUMNS, MEANING, Summary, commands, rows, sentences
+from mgdist.runs import reported, write
+
+MOST_CLASSES = 30
+"""Of a confusion matrix that a person can still read."""
+
+
+def write_report(summary: Summary) -> None:
+    """Write a run's report into its folder, as a whole.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    with reported(summary.report):
+        write(summary.report, report(summary))
+
+
+def report(summary: Summary) -> str:
+    """Return what a run came to, in Markdown."""
+    parts = [
+        f"# {summary.job.name}",
+        _table([name or "note" for name in COLUMNS], rows(summary)),
+        MEANING,
+        *sentences(summary),
+        "## Classes",
+        f"Of {summary.bundle.name} on the test split, run by the edge runtime.",
+        _classes(summary.labels, summary.shipped),
+        "## Confusion",
+        _confusion(summary.labels, summary.shipped),
+        "## Parity",
+        "Against the trained network. Candidates are compared on the validation split, the bundle on the test split.",
+        _parities(summary),
+        "## Weights",
+        "Share of the weights in each number format.",
+        _weights(summary),
+        "## Commands",
+        *(f"{name}:\n\n    {command}" for name, command in commands(summary).items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _classes(labels: Sequence[str], scores: Scores) -> str:
+    found = zip(labels, scores.per_class, strict=True)
+    cells = [
+        [label, f"{each.precision:.4f}", f"{each.recall:.4f}", f"{each.f1:.4f}", f"{each.support:,}"]
+        for label, each in found
+    ]
+    return _table(["class", "precision", "recall", "F1", "support"], cells)
+
+
+def _confusion(labels: Sequence[str], scores: Scores) -> str:
+    if len(labels) > MOST_CLASSES:
+        return f"{len(labels)} classes are too many for a table; `bundle/shipped.json` holds the matrix."
+    found = zip(labels, scores.confusion, strict=True)
+    cells = [[label, *(f"{count:,}" if count else "" for count in counts)] for label, counts in found]
+    return "Rows: true class. Columns: predicted class.\n\n" + _table(["", *labels], cells)
+
+
+def _parities(summary: Summary) -> str:
+    measured = [(candidate.method, candidate.parity) for candidate in summary.candidates]
+    compared: list[tuple[str, Parity]] = [*measured, (summary.bundle.name, summary.parity)]
+    cells = [[name, f"{each.difference:.2e}", f"{each.equal:.2%}", f"{each.examples:,}"] for name, each in compared]
+    return _table(["model", "largest difference of a probability", "equal labels", "documents"], cells)
+
+
+def _weights(summary: Summary) -> str:
+    formats = sorted({name for candidate in summary.candidates for name in candidate.weights})
+    cells = [
+        [candidate.method, *(f"{candidate.weights.get(name, 0):.1%}" for name in formats)]
+        for candidate in summary.candidates
+    ]
+    return _table(["model", *formats], cells)
+
+
+def _table(names: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
+    marks = [":--", *["--:"] * (len(names) - 1)]
+    lines = [map(_cell, names), marks, *(map(_cell, row) for row in cells)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Return a text that stays inside of its cell and is shown as it is."""
+    return "".join(f"\\{letter}" if letter in "\\|`*_[]<>" else letter for letter in plain(text))

@@ -1,0 +1,62 @@
+"""Events as lines for people."""
+
+from collections.abc import Mapping
+
+from mgdist.report.follow import Event
+
+
+def sentence(event: Event) -> str:
+    """Return an event as one line for people; an empty one for an event that is not known."""
+    return plain(_told(event))
+
+
+def plain(text: str) -> str:
+    """Return a text on one line, without the characters that steer a terminal."""
+    return "".join(letter for letter in " ".join(text.split("\n")) if letter.isprintable())
+
+
+def point_line(point: Mapping[str, object]) -> str:
+    """Return a point on one line."""
+
+    def shown(value: object) -> str:
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    return "  ".join(f"{path}={shown(value)}" for path, value in point.items())
+
+
+def _told(event: Event) -> str:
+    match event:
+        case {"event": "stage", "stage": stage, "state": "started"}:
+            return f"{stage} ..."
+        case {"event": "stage", "stage": stage, "state": "done", "seconds": seconds}:
+            return f"{stage} done in {seconds:.1f} s"
+        case {"event": "stage", "stage": stage, "state": "kept"}:
+            return f"{stage} kept: nothing that it depends on has changed"
+        case {"event": "trial", "trial": trial, "trials": trials, "state": state, "point": point}:
+            metric, epoch, error = event.get("metric"), event.get("epoch"), event.get("error")
+            told = "" if metric is None else f" {metric:.4f} after epoch {epoch}"
+            return f"trial {trial}/{trials} {state}{told}  {point_line(point)}{f'  because: {error}' if error else ''}"
+        case {"event": "step", "epoch": epoch, "step": step, "steps": steps}:
+            return f"epoch {epoch}  step {step}/{steps}  {pace(event)}"
+        case {"event": "epoch", "epoch": epoch, "epochs": epochs}:
+            return (
+                f"epoch {epoch}/{epochs}  loss {event['loss']:.4f}  valid loss {event['valid_loss']:.4f}  "
+                f"accuracy {event['accuracy']:.4f}  macro F1 {event['macro_f1']:.4f}"
+                f"{'  best so far' if event.get('best') else ''}"
+            )
+        case {"event": "candidate", "method": method}:
+            return (
+                f"{method}: accuracy {event['accuracy']:.4f}, {event['size'] / 1e6:.2f} MB, "
+                f"{event['latency'] * 1e3:.2f} ms, {event['memory'] / 1e6:.0f} MB memory"
+            )
+        case {"event": "note", "text": text}:
+            return str(text)
+        case _:
+            return ""
+
+
+def pace(step: Event) -> str:
+    """Return how a training goes at one step."""
+    return (
+        f"loss {step['loss']:.4f}  {step.get('seconds_left', 0):.0f} s left  {step.get('samples_per_second', 0):,.0f}/s"
+    )
