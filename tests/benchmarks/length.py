@@ -58,8 +58,8 @@ def main(options: argparse.Namespace) -> None:
             for what, cover in covers.items()
             for sizes in [sizes_of(bundle.manifest.levels, views, cover)]
         ]
-        times = timed(shipped, rivals, views)
-        _tell(bundle, rivals, views, times, cut)
+        times = timed(shipped, rivals, views, options.repeats)
+        _tell(bundle, rivals, views, times, cut, options.repeats)
 
 
 def _bundle(run: Path) -> Path:
@@ -111,20 +111,20 @@ def _difference(one: PaddedRuntime, other: Runtime, views: Sequence[Views]) -> f
     return max(float(np.abs(one.run(each) - other.run(each)).max()) for each in views)
 
 
-def timed(shipped: Runtime, rivals: Sequence[Rival], views: Sequence[Views]) -> NDArray[np.float64]:
-    """Time all in turn on each document; (documents, 1 + rivals) seconds, NaN where a document does not fit."""
-    for each in views[:20]:
-        shipped.run(each)
-        for rival in rivals:
-            if rival.runtime.sizes.fit(each):
-                rival.runtime.run(each)
-    return np.array(
-        [
-            [_seconds(shipped.run, each)]
-            + [_seconds(r.runtime.run, each) if r.runtime.sizes.fit(each) else np.nan for r in rivals]
-            for each in views
-        ]
-    )
+def timed(shipped: Runtime, rivals: Sequence[Rival], views: Sequence[Views], repeats: int) -> NDArray[np.float64]:
+    """Time all in turn on each document, and keep the best of a few turns, since other programs only add.
+
+    Returns:
+        (documents, 1 + rivals) seconds; NaN where a document does not fit.
+    """
+    contestants = [(shipped.run, lambda _: True), *((r.runtime.run, r.runtime.sizes.fit) for r in rivals)]
+    times = np.full((len(views), len(contestants)), np.nan)
+    for place, each in enumerate(views):
+        for _ in range(repeats):
+            for column, (run, fits) in enumerate(contestants):
+                if fits(each):
+                    times[place, column] = np.fmin(times[place, column], _seconds(run, each))
+    return times
 
 
 def _seconds(work: Callable[[Views], object], views: Views) -> float:
@@ -161,7 +161,7 @@ def _tell(
     )  # fmt: skip
     compared = "; ".join(f"to {r.name}: {r.difference[0]:.1e}, {r.difference[1]:.1e}" for r in rivals)
     print(
-        f"\n{bundle.manifest.name}, {bundle.manifest.method}, {bundle.size / 1e6:.2f} MB; medians; one thread. Largest "
+        f"\n{bundle.manifest.name}, {bundle.manifest.method}, {bundle.size / 1e6:.2f} MB; best of {repeats} turns a document; one thread. Largest "
         f"difference of a probability between padded and shipped on up to 200 documents, float32 and as shipped: "
         f"{compared}."
     )
@@ -186,5 +186,6 @@ if __name__ == "__main__":
     options = parser(__doc__, data=False)
     options.add_argument("run", type=Path, metavar="RUN")
     options.add_argument("--documents", type=int, default=1000, help="of the test split, evenly chosen")
+    options.add_argument("--repeats", type=int, default=3, help="turns for each document, of which the best counts")
     options.add_argument("--cover", type=float, default=0.95)
     main(options.parse_args())
