@@ -51,7 +51,7 @@ def _can_draw(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal and console.encoding.startswith("utf")
 
 
-def _take(follower: Follower, view: Picture | "Lines") -> None:
+def _take(follower: Follower, view: "Picture | Lines") -> None:
     for event in follower.news():
         view.take(event)
     view.refresh()
