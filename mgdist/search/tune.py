@@ -76,7 +76,7 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tune
             max_concurrent_trials=spec.concurrent,
             search_alg=OptunaSearch(distributions(spec.space), metric="best", mode=mode, seed=job.seed),
             scheduler=_scheduler(job, spec, mode),
-            reuse_actors=True,
+            reuse_actors=job.train.workers == 1,  # one that waits for workers cannot be given another trial
             trial_name_creator=_name,
         ),
         run_config=tune.RunConfig(

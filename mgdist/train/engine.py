@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol, assert_never, runtime_checkable
 
 import torch
 import torch.distributed as dist
@@ -27,6 +27,7 @@ Loss = Callable[[Tensor, Batch], Tensor]
 """(logits (B, K), their batch) -> the mean loss of the batch."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What the loop needs of whoever steps. Every worker calls the same methods in the same order."""
 

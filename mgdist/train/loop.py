@@ -134,7 +134,7 @@ def measure(network: nn.Module, shard: Shard) -> Scores:
         for batch in evaluation_batches(shard, EVALUATION_BATCH, group.rank(), group.size()):
             probabilities = network(batch.to(device)).float().softmax(1).cpu()
             found.append(np.column_stack([probabilities.numpy(), batch.targets.numpy()]))
-    rows = group.gathered(np.concatenate(found) if found else np.zeros((0, 0), np.float32))
+    rows = group.gathered(np.concatenate(found) if found else np.zeros((0, 0)))
     return score(rows[:, :-1], rows[:, -1].astype(np.int64))
 
 
