@@ -12,6 +12,14 @@ from mgdist.errors import ConvertError
 from mgdist.job.compress import Method
 from mgdist.runs import write
 
+PROMISED: dict[Method, tuple[str, ...]] = {
+    "float32": ("float32",),
+    "float16": ("float16",),
+    "int8_weight": ("int8",),
+    "int8_dynamic": ("int8",),
+    "int4": ("int4", "int8"),
+}
+"""The formats that most weights have, for each method; the first one must be there."""
 SCALE = 12
 """Bytes that a row's own scale takes: a float32, and a zero point of int64 that is always 0."""
 
@@ -49,13 +57,27 @@ def quantize(model: Path, method: Method, destination: Path) -> Quantized:
         destination: the file to write, as a whole or not at all.
 
     Raises:
-        ConvertError: the quantizer stopped.
+        ConvertError: the quantizer stopped, or left the weights as they were.
     """
     try:
         write(destination, apart(quantized, model, method))
     except ApartError as error:
         raise ConvertError(f"{model}: expected a model to write as {method}; the quantizer stopped: {error}") from None
-    return Quantized(destination, method, destination.stat().st_size, weights(destination))
+    found = weights(destination)
+    prove(method, found, destination)
+    return Quantized(destination, method, destination.stat().st_size, found)
+
+
+def prove(method: Method, found: Weights, path: Path) -> None:
+    """Refuse a file that only claims its format: most weights must really be in it."""
+    promised = PROMISED[method]
+    share = sum(found.shares.get(format, 0.0) for format in promised)
+    if share < 0.5 or promised[0] not in found.shares:
+        held = ", ".join(f"{format} {part:.0%}" for format, part in found.shares.items())
+        raise ConvertError(
+            f"{path}: expected most weights in {' and '.join(promised)}; it holds {held}; "
+            f"leave {method} out of compress.methods"
+        )
 
 
 def quantized(path: Path, method: Method) -> bytes:

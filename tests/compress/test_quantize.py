@@ -6,8 +6,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from mgdist.compress.flatbuffer import operator_name, read
-from mgdist.compress.quantize import Quantized, quantize, weights
+from mgdist.compress.flatbuffer import Weights, operator_name, read
+from mgdist.compress.quantize import Quantized, prove, quantize, weights
 from mgdist.errors import ConvertError
 from mgdist.export.litert_route import convert
 from mgdist.job.compress import ALL, Method
@@ -124,3 +124,14 @@ def test_counting_does_not_count_shared_weights_twice(model: Path):
     assert list(counted.values) == ["float32"]
     assert (WORDS + PAIRS) * WIDTH < counted.values["float32"] < 1.1 * (WORDS + PAIRS) * WIDTH
     assert all(first >= second for first, second in pairwise(counted.operators.values()))
+
+
+def test_a_file_that_only_claims_its_format_is_refused(tmp_path: Path):
+    held = Weights({"float32": 900, "int8": 100}, {})
+    expected = (
+        r"expected most weights in int8; it holds float32 90%, int8 10%; leave int8_dynamic out of compress\.methods"
+    )
+    with pytest.raises(ConvertError, match=expected):
+        prove("int8_dynamic", held, tmp_path / "a.tflite")
+    with pytest.raises(ConvertError, match="expected most weights in int4 and int8; it holds int8 100%"):
+        prove("int4", Weights({"int8": 1000}, {}), tmp_path / "a.tflite")
