@@ -8,6 +8,7 @@ The best epoch is chosen on the validation split; the test split is looked at on
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def main(options: argparse.Namespace) -> None:
                 lasted = time.perf_counter() - begin
                 rows.append(["linear baseline", linear["valid"].accuracy, linear["test"].accuracy, None, None, lasted])
             rows.append(_row(name, [result(job, dataset, seed) for seed in range(job.seed, job.seed + options.seeds)]))
+            print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
         table(["granularities", "validation accuracy", "test accuracy", "parameters", "best epoch", "seconds"], rows)
         print(
             f"\n{job.train.epochs} epochs at most, mean of {options.seeds} seed(s) of weights and order on one split; "
