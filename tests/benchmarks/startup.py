@@ -32,18 +32,31 @@ class Start:
     """Seconds from the command on.
 
     Attributes:
+        read: the data is read, split, fitted and cut; Ray starts meanwhile.
         begins: the first training step begins.
         heard: the first event about it is in the file.
     """
 
+    read: float
     begins: float
     heard: float
 
 
 def main(options: argparse.Namespace) -> None:
+    # A shell starts what runs in the background deaf to Ctrl-C, and so would the jobs be that end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with told():
         rows = [_row(name, options) for name in options.jobs]
-        table(["`mgdist submit` to", "runs", "median s", "min s", "max s", "median s, first event in the file"], rows)
+        head = [
+            "`mgdist submit` to",
+            "runs",
+            "median s",
+            "min s",
+            "max s",
+            "median s, data ready",
+            "median s, first event",
+        ]
+        table(head, rows)
         print(f"\nLudwig 0.17.10, command to first step, measured earlier on this kind of machine: {RIVAL} s.")
         quick = {"mgdist --help": ["--help"], "mgdist check jobs/doc_cls.yaml": ["check", "jobs/doc_cls.yaml"]}
         news = ROOT / "jobs" / "ag_news.yaml"
@@ -57,7 +70,11 @@ def _row(name: str, options: argparse.Namespace) -> list[object]:
     starts = [start(name, options) for _ in range(options.runs)]
     what = "first trial's first step" if job_of(name, options).search else "first step"
     begins = _spread([each.begins for each in starts])
-    return [f"{what} of jobs/{name}.yaml", *begins, median(each.heard for each in starts)]
+    return [
+        f"{what} of jobs/{name}.yaml",
+        *begins,
+        *(median(getattr(each, name) for each in starts) for name in ("read", "heard")),
+    ]
 
 
 def _spread(seconds: list[float]) -> list[float | int]:
@@ -71,12 +88,13 @@ def start(name: str, options: argparse.Namespace) -> Start:
         given = overrides(job, options.data, [*options.set, f"run.folder={folder}"])
         command = mgdist("submit", job, "--fresh", *(word for override in given for word in ("--set", override)))
         with (Path(folder) / "said").open("w+") as said:
-            begin = time.perf_counter()
+            begin, date = time.perf_counter(), time.time()
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment(), stdout=said, stderr=said, start_new_session=True
             )
             try:
                 event, heard = _first_event(Path(folder), lambda: process.poll() is None)
+                read = _read(Path(folder)) - date
             except RuntimeError:
                 said.seek(0)
                 raise SystemExit(f"{' '.join(command)}: no step came; it said:\n{said.read()}") from None
@@ -84,7 +102,7 @@ def start(name: str, options: argparse.Namespace) -> Start:
                 end(process)
     batch = job_of(name, options).train.batch_size
     stepped = event["step"] * batch / event["samples_per_second"] if event["event"] == "step" else 0.0
-    return Start(heard - begin - stepped, heard - begin)
+    return Start(read, heard - begin - stepped, heard - begin)
 
 
 def _first_event(folder: Path, alive: Callable[[], bool]) -> tuple[dict[str, float | str], float]:
@@ -97,6 +115,13 @@ def _first_event(folder: Path, alive: Callable[[], bool]) -> tuple[dict[str, flo
                 return json.loads(line), time.perf_counter()
         time.sleep(LOOK)
     raise RuntimeError("no event")
+
+
+def _read(folder: Path) -> float:
+    """Return the time of day when the data was ready."""
+    (path,) = folder.glob("*/*T*/events.jsonl")
+    events = map(json.loads, path.read_text().splitlines())
+    return next(float(each["time"]) for each in events if each.get("stage") == "data" and each["state"] == "done")
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -40,12 +40,12 @@ def main(options: argparse.Namespace) -> None:
         table(head, [row, [*other[:-1], None], RIVAL])
         words = len(dataset.train.samples) / len(dataset.train)
         print(
-            f"\nOne core, documents of at most {longest} words (a mean of {words:.0f}; a batch is as wide as its longest "
-            f"document, so the second row is what {longest} words cost), batch {job.train.batch_size}, "
+            f"\nOne core; documents of at most {longest} words, {words:.0f} in the mean. A batch is as wide as its "
+            f"longest document, so the second row is what {longest} words cost. Batch {job.train.batch_size}, "
             f"{len(dataset.train):,} rows, {best.parameters:,} parameters. Best second over the rival's best window: "
-            f"{best.windows.best / RIVAL[1]:.1f} as it is, {other[1] / RIVAL[1]:.1f} filled up. The models differ, so the "
-            "accuracy stands beside the speed; ours is the float32 network's, at its best validation epoch. Steps only, "
-            "without validation; samples a CPU second leave out what other programs took of the core."
+            f"{best.windows.best / RIVAL[1]:.1f} as it is, {other[1] / RIVAL[1]:.1f} filled up. The models differ, so "
+            "the accuracy stands beside the speed; ours is the float32 network's, at its best validation epoch. Steps "
+            "only, without validation; samples a CPU second leave out what other programs took of the core."
         )
 
 
