@@ -87,7 +87,7 @@ def excess(candidate: Candidate, *, reference: float, budget: float, device: Dev
 def limits(device: DeviceSpec) -> dict[str, float]:
     """Return the limits that a device states: size and memory in bytes, latency in seconds."""
     stated = {"size": device.max_size, "latency": device.max_latency, "memory": device.max_memory}
-    return {name: limit for name, limit in stated.items() if limit is not None}
+    return {name: float(limit) for name, limit in stated.items() if limit is not None}
 
 
 SHOWN: dict[str, Callable[[float], str]] = {

@@ -1,9 +1,10 @@
 """The moving picture of a run: its stages, one line each; the trials and the epochs below."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -55,6 +56,7 @@ class Picture:
         match event:
             case {"event": "stage", "stage": stage, "state": state}:
                 self._stages[stage] = (state, event.get("seconds", time.monotonic()))
+                self._step = None
             case {"event": "trial", "trial": trial}:
                 self._trials[trial] = event
             case {"event": "epoch"}:
@@ -71,7 +73,7 @@ class Picture:
         """Draw the picture anew."""
         self._live.update(self, refresh=True)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         parts: list[RenderableType] = [self._head(), self._table_of_stages()]
         parts += [Text(f"  {note}", style="dim", overflow="ellipsis", no_wrap=True) for note in self._notes]
         # What is below a terminal's lower edge cannot be redrawn, so that tables are kept short until the end.

@@ -1,5 +1,7 @@
 """What ``mgdist check`` prints: the job, resolved."""
 
+from typing import Literal
+
 from rich.console import Console
 from rich.table import Table
 
@@ -29,16 +31,17 @@ def show(plan: Plan, console: Console) -> None:
 
 def _levels(plan: Plan) -> Table:
     title = f"{plan.job.name}: {plan.job.data.input.kind}, {plan.job.task.kind} by {plan.job.task.label}"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0))
-    for name, justify in (("granularity", "left"), ("reads", "left"), ("encoder", "left"), ("gives", "left")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("parameters", justify="right")
-    table.add_column("signatures", no_wrap=True)
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+    for name in ("granularity", "reads", "encoder, pools", "gives", "parameters", "signatures"):
+        # In a narrow terminal the encoder and the signatures take several lines; nothing is cut off.
+        wraps = name in ("encoder, pools", "signatures")
+        side: Literal["left", "right"] = "right" if name == "parameters" else "left"
+        table.add_column(name, justify=side, no_wrap=not wraps, min_width=len(name), overflow="fold")
     for level, spec in zip(plan.levels, plan.job.granularities.values(), strict=True):
         table.add_row(
             level.name,
             f"(units, {level.length}, {level.channels})",
-            f"{_encoder(spec.encoder)} | {' + '.join((['skip'] if spec.skip else []) + list(spec.pool))}",
+            f"{_encoder(spec.encoder)}\n{' + '.join((['skip'] if spec.skip else []) + list(spec.pool))}",
             f"(units, {level.width})",
             f"{level.parameters:,}",
             " ".join(level.signatures),

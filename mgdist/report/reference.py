@@ -39,13 +39,17 @@ def _rows(path: str, spec: type[Spec]) -> Iterator[tuple[str, str, str, str]]:
         inner = list(_specs(field.annotation))
         if name == "kind":
             continue
-        yield here, _expected(field), _default(field), (field.description or "").replace("|", "\\|")
+        yield here, _expected(field), _default(field), _cell(field.description or "")
         for part in inner:
             kinds = get_args(part.model_fields["kind"].annotation) if "kind" in part.model_fields else ()
             below = f"{here}.{'NAME.' if _is_mapping(field.annotation) else ''}"
             if kinds:
                 yield f"{below}kind: {kinds[0]}", "", "", _first_line(part)
             yield from _rows(below, part)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _specs(annotation: Any) -> Iterator[type[Spec]]:

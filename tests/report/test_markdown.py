@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+
+from mgdist.errors import RunError
+from mgdist.report.markdown import MOST_CLASSES, report, write_report
+from tests.report.summaries import scores, summary
+
+
+def section(text: str, title: str) -> list[str]:
+    """Return the rows of the table under a heading, with the cells' texts."""
+    lines = text.partition(f"## {title}\n")[2].partition("\n## ")[0].splitlines()
+    return [line for line in lines if line.startswith("|")]
+
+
+def test_each_table_has_as_many_cells_a_row_as_its_head(tmp_path: Path) -> None:
+    tables = [block for block in report(summary(tmp_path)).split("\n\n") if block.startswith("|")]
+    assert len(tables) == 5
+    for block in tables:
+        assert len({line.replace("\\|", "").count("|") for line in block.splitlines()}) == 1
+
+
+def test_classes_are_told_with_precision_recall_f1_and_support(tmp_path: Path) -> None:
+    rows = section(report(summary(tmp_path)), "Classes")
+    first = scores(0.88).per_class[0]
+    assert rows[0] == "| class | precision | recall | F1 | support |"
+    assert rows[2] == f"| numpy | {first.precision:.4f} | {first.recall:.4f} | {first.f1:.4f} | 40 |"
+    assert len(rows) == 2 + 3
+
+
+def test_a_label_is_shown_as_it_is_and_stays_in_its_cell(tmp_path: Path) -> None:
+    rows = section(report(summary(tmp_path)), "Classes")
+    assert rows[3].startswith(r"| a\|b | ")
+    assert rows[4].startswith(r"| new \*york\* | ")
+
+
+def test_the_confusion_has_a_row_and_a_column_a_class(tmp_path: Path) -> None:
+    rows = section(report(summary(tmp_path)), "Confusion")
+    counts = scores(0.88).confusion
+    assert rows[2] == f"| numpy | {counts[0][0]} | {counts[0][1]} |  |"
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(MOST_CLASSES, 2 + MOST_CLASSES), (MOST_CLASSES + 1, 0)])
+def test_a_confusion_that_nobody_could_read_is_left_out(tmp_path: Path, classes: int, rows: int) -> None:
+    text = report(summary(tmp_path, classes=classes))
+    assert len(section(text, "Confusion")) == rows
+    assert ("too many for a table; `bundle/shipped.json` holds the matrix" in text) == (rows == 0)
+
+
+def test_parity_and_weights_are_told_for_each_candidate(tmp_path: Path) -> None:
+    text = report(summary(tmp_path))
+    assert section(text, "Parity")[-1] == r"| small.tflite | 2.00e-02 | 97.00% | 120 |"
+    assert section(text, "Weights")[0] == "| model | float32 | int8 |"
+    assert section(text, "Weights")[-1] == r"| int8\_dynamic | 2.0% | 98.0% |"
+
+
+def test_the_report_is_written_beside_the_bundle(tmp_path: Path) -> None:
+    made = summary(tmp_path)
+    write_report(made)
+    assert made.report == tmp_path / "report.md"
+    assert made.report.read_text() == report(made)
+    assert list(tmp_path.iterdir()) == [made.report]
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"none/\.report\.md\.\d+: No such file or directory; see to it, then submit"):
+        write_report(summary(tmp_path / "none"))
