@@ -2,9 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from mgdist.job.strict import Spec
+from mgdist.job.strict import Spec, as_tuple
+
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TorchSpec(Spec):
@@ -37,6 +39,8 @@ class TrainSpec(Spec):
     """forward passes that one optimizer step gathers"""
     lr: float = Field(2e-3, gt=0)
     """highest learning rate"""
+    betas: Annotated[tuple[Share, Share], BeforeValidator(as_tuple)] = (0.9, 0.999)
+    """AdamW's memory of the gradient and of its square; with a shorter second one, rare words take smaller steps"""
     weight_decay: float = Field(0.01, ge=0)
     """AdamW's decoupled decay (Loshchilov and Hutter, 2019)"""
     warmup: float = Field(0.1, ge=0, lt=1)
