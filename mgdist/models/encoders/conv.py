@@ -28,9 +28,9 @@ class ConvEncoder(nn.Module):
         self.layers = nn.ModuleList(
             nn.Conv1d(first if layer == 0 else width, width, kernel, padding=kernel // 2) for layer in range(layers)
         )
-        for convolution in self.layers:
-            # A constant would drown the small numbers that an embedding starts with.
-            nn.init.zeros_(convolution.bias)
+        for name, parameter in self.layers.named_parameters():
+            if name.endswith("bias"):  # a constant would drown the small numbers that an embedding starts with
+                nn.init.zeros_(parameter)
         self.residual = residual
         self.dropout = nn.Dropout(dropout)
 
