@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mgdist.evaluate.metrics import score
+from mgdist.export.candidates import LONGEST_GOLDEN, Shipped, _golden, ship
+from mgdist.export.verify import answers
+from mgdist_edge.bundle import Bundle
+from mgdist_edge.predictor import load
+from mgdist_edge.selftest import require_passed, selftest
+from tests.data.rows import animals, files, write_jsonl
+from tests.export.line import CREATED, METHODS, Compressed
+
+
+def test_each_method_is_measured_told_and_kept(compressed: Compressed) -> None:
+    assert [candidate.method for candidate in compressed.measured] == METHODS
+    assert compressed.told == compressed.measured
+
+
+def test_a_candidates_numbers_are_those_of_its_bundle(compressed: Compressed) -> None:
+    for candidate in compressed.measured:
+        path = compressed.folder / f"{candidate.method}.bundle.tflite"
+        found = score(answers(path, compressed.dataset.valid), compressed.dataset.valid.targets)
+        assert (candidate.size, candidate.accuracy) == (path.stat().st_size, found.accuracy)
+        assert 0 < candidate.latency < 1
+        assert 5e6 < candidate.memory < 5e8
+        assert sum(candidate.weights.values()) == pytest.approx(1)
+
+
+def test_float32_equals_the_network_and_int8_is_near_it_and_smaller(compressed: Compressed) -> None:
+    float32, int8 = compressed.measured
+    assert float32.parity.difference < 1e-5
+    assert float32.parity.equal == 1.0
+    assert int8.parity.difference < 0.02
+    assert int8.parity.examples == len(compressed.dataset.valid)
+    bare = [(compressed.folder / f"{method}.tflite").stat().st_size for method in METHODS]
+    assert bare[1] < bare[0]
+
+
+@pytest.fixture(scope="module")
+def shipped(compressed: Compressed, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
+    folder: Path = tmp_path_factory.mktemp("shipped")
+    job, chosen = compressed.job, compressed.measured[1]
+    ship(job, compressed.dataset, chosen, compressed.folder, compressed.test, CREATED, folder)
+    return Shipped.open(folder)
+
+
+def test_what_ships_is_scored_on_the_test_split(compressed: Compressed, shipped: Shipped) -> None:
+    assert shipped.bundle.name == "small.tflite"
+    assert shipped.test.examples == shipped.parity.examples == len(compressed.dataset.test)
+    again = answers(shipped.bundle, compressed.dataset.test)
+    assert score(again, compressed.dataset.test.targets) == shipped.test
+
+
+def test_what_ships_tells_its_numbers_its_data_and_its_job(compressed: Compressed, shipped: Shipped) -> None:
+    manifest = Bundle.open(shipped.bundle).manifest
+    assert manifest.metrics["accuracy"] == shipped.test.accuracy
+    assert manifest.metrics["valid_accuracy"] == compressed.measured[1].accuracy
+    assert manifest.parity["difference"] == shipped.parity.difference
+    assert (manifest.method, manifest.created) == ("int8_dynamic", CREATED)
+    assert manifest.data_digest == compressed.dataset.digest
+    assert manifest.labels == compressed.dataset.labels
+
+
+def test_what_ships_passes_its_selftest(shipped: Shipped) -> None:
+    predictor = load(shipped.bundle)
+    require_passed(selftest(predictor), predictor)
+
+
+def test_the_golden_examples_are_real_documents_from_short_to_long(compressed: Compressed, shipped: Shipped) -> None:
+    texts = [example.text for example in Bundle.open(shipped.bundle).golden.examples]
+    assert len(texts) == 8
+    assert set(texts) <= set(compressed.dataset.valid.texts())
+    assert texts == sorted(texts, key=len)
+
+
+def test_a_split_of_long_documents_gives_its_shortest_as_golden(tmp_path: Path) -> None:
+    from mgdist.data.prepare import prepare
+
+    rows = animals(40)
+    for number, row in enumerate(rows):
+        row["text"] += " again" * (LONGEST_GOLDEN // 6 + number)
+    dataset = prepare(files(write_jsonl(tmp_path / "train.jsonl", rows)), tmp_path / "data")
+    shard = dataset.valid
+    golden = _golden(shard, np.full((len(shard), 2), 0.5, np.float32))
+    assert [example.text for example in golden.examples] == [min(shard.texts(), key=len)]
