@@ -32,6 +32,8 @@ SETTINGS = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
 }
 """What Ray takes from the environment only. It is set while there is a connection."""
+PLACE = Path("/tmp")
+"""Where an embedded Ray has its folder. A socket's path may have 107 characters, of which Ray needs 80."""
 DASHBOARD = 8265
 """Port at which the head of a cluster answers HTTP, unless it was told otherwise."""
 
@@ -126,8 +128,8 @@ class Connection:
             self._left.wait()
 
     def _embedded(self) -> Cluster:
-        # A socket's path may have 107 characters, of which Ray needs about 80: so never below a long TMPDIR.
-        self.folder = Path(tempfile.mkdtemp(prefix="mgd-", dir="/tmp"))
+        _sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"mgd-{os.getpid()}-", dir=PLACE))
         _settle(_token(self.folder / "token"))
         return _initialise(
             num_cpus=self.cpus,
@@ -152,6 +154,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def _sweep() -> None:
+    """Remove the folders of earlier processes that were killed."""
+    for folder in PLACE.glob("mgd-*-*"):
+        owner = folder.name.split("-")[1]
+        if folder.stat().st_uid == os.getuid() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _token(path: Path) -> Mapping[str, str]:

@@ -49,7 +49,7 @@ def save(folder: Path, progress: Progress, engine: Engine) -> None:
         save_file(progress.weights, folder / BEST)
         write(folder / PROGRESS, json.dumps([asdict(epoch) for epoch in progress.history]))
     group.wait()  # where they share one folder, the others' files are whole from here on
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.match("sums-*.json"))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "sums-" not in path.name)
     sums = {str(path.relative_to(folder)): sha256(path) for path in files}
     write(folder / SUMS.format(rank=group.rank()), json.dumps(sums))
 
