@@ -26,7 +26,6 @@ from mgdist_edge.views import Views
 from tests.benchmarks.padded import PaddedRuntime, Sizes, convert, sizes_of
 from tests.benchmarks.setting import parser, table, told
 
-
 T = TypeVar("T")
 BLOCK = 25
 """Documents that one contestant is timed on before it is the next one's turn."""
@@ -118,7 +117,7 @@ def _difference(one: PaddedRuntime, other: Runtime, views: Sequence[Views]) -> f
 def timed(shipped: Runtime, rivals: Sequence[Rival], views: Sequence[Views], repeats: int) -> NDArray[np.float64]:
     """Time all in turn on blocks of documents, and keep the best of a few turns, since other programs only add.
 
-    In blocks, because a device runs one model document after document, and not in turn with one that empties its caches.
+    In blocks, because a device runs one model, and not in turn with another one that empties its caches.
 
     Returns:
         (documents, 1 + rivals) seconds; NaN where a document does not fit.
