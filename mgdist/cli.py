@@ -68,26 +68,22 @@ def _console() -> "Console":
 
 @app.callback(invoke_without_command=True)
 def version(
-    context: typer.Context,
     shown: Annotated[bool, typer.Option("--version", help="print the version")] = False,
 ) -> None:
     """Train multi-granularity models on Ray and ship them to devices."""
     if shown:
         typer.echo(f"mgdist {__version__}")
         raise typer.Exit
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        raise typer.Exit(JobError.exit_code)
 
 
 def main() -> None:
     """Run a verb; what goes wrong becomes lines on the error stream and an exit code."""
     try:
-        code = typer.main.get_command(app).main(prog_name="mgdist", standalone_mode=False)
+        code = typer.main.get_command(app).main(sys.argv[1:] or ["--help"], "mgdist", standalone_mode=False)
     except MgdistError as error:
         sys.exit(_say(str(error), error.exit_code))
     except typer.TyperException as error:
-        sys.exit(_say(f"{_mistake(error)}; see mgdist --help", JobError.exit_code))
+        sys.exit(_say(_mistake(error), JobError.exit_code))
     if code == STOPPED:
         _say("stopped; the same command goes on from here", code)
     sys.exit(code)
@@ -96,7 +92,8 @@ def main() -> None:
 def _mistake(error: typer.TyperException) -> str:
     """Return what is wrong with a command line, without the usage that typer would print above it."""
     said: str = error.format_message() if hasattr(error, "format_message") else str(error)
-    return f"{said[:1].lower()}{said[1:]}".rstrip(".")
+    told = f"{said[:1].lower()}{said[1:]}".replace(". Did you mean", "; did you mean").rstrip(".")
+    return f"{told}{'' if told.endswith('?') else ';'} see mgdist --help"
 
 
 def _say(lines: str, code: int) -> int:

@@ -11,6 +11,7 @@ from mgdist.cluster.connect import Connection
 from mgdist.compress.choose import Candidate, choose
 from mgdist.data.dataset import Dataset
 from mgdist.data.digest import digest as source_digest
+from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
 from mgdist.evaluate.network import Evaluated, evaluate, restore
 from mgdist.export.candidates import Shipped, candidates, open_candidates, ship
@@ -71,6 +72,7 @@ class Line:
         job = self.run.job
         given = [source_digest(job), cutting(job)]
         if not self.run.is_done("data", *given):
+            inspect(job)  # a mistake that is quickly seen should not wait for Ray
             self.ray.start()
         return self.run.stage("data", *given, do=partial(prepare, job), load=Dataset.open)
 
