@@ -48,11 +48,15 @@ def main(options: argparse.Namespace) -> None:
     from mgdist.evaluate.baseline import baseline
 
     torch.set_num_threads(options.threads)
-    chosen = [name for name in variants(options) if not options.only or any(word in name for word in options.only)]
+    jobs = variants(options)
+    jobs = {name: jobs[name] for name in jobs if not options.only or any(word in name for word in options.only)}
+    note = (
+        f"Without sentences a document is its first {options.words} words; otherwise its first {_sentences(options)} "
+        f"sentences of {_word(options)['length']} words."
+    )
     with told(), tempfile.TemporaryDirectory(prefix="mgdist-ablation-") as folder:
         rows: list[list[object]] = []
-        for place, name in enumerate(chosen):
-            job = variants(options)[name]
+        for place, (name, job) in enumerate(jobs.items()):
             dataset = read(job, Path(folder) / str(place))
             if place == 0:
                 begin = time.perf_counter()
@@ -64,8 +68,7 @@ def main(options: argparse.Namespace) -> None:
         table(["granularities", "validation accuracy", "test accuracy", "parameters", "best epoch", "seconds"], rows)
         print(
             f"\n{job.train.epochs} epochs at most, mean of {options.seeds} seed(s) of weights and order on one split; "
-            f"{len(dataset.train):,} rows to learn from. Without sentences a document is its first {options.words} "
-            f"words; otherwise its first {_sentences(options)} sentences of {_word(options)['length']} words."
+            f"{len(dataset.train):,} rows to learn from. {note}"
         )
 
 
