@@ -156,6 +156,8 @@ def _label(value: object, name: str) -> str:
             return str(value).lower()
         case int():
             return str(value)
+        case str() if len(value.splitlines()) > 1:  # the bundle lists one label a line
+            raise BadRecordError(f"{name}: expected one line; got {value!r:.40}")
         case str() if value and not value.isspace():
             return _unicode(value, name)
         case None | str():
