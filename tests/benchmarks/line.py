@@ -6,6 +6,7 @@ python -m tests.benchmarks line
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,22 +20,31 @@ def main(options: argparse.Namespace) -> None:
         given = overrides(job, options.data, [*options.set, f"run.folder={folder}"])
         words = [word for override in given for word in ("--set", override)]
         begin = time.perf_counter()
-        done = subprocess.run(
-            mgdist("submit", job, "--fresh", *words),
-            cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        lines, code = followed(mgdist("submit", job, "--fresh", *words))
         wall = time.perf_counter() - begin
-        if done.returncode:
-            raise SystemExit(f"jobs/{options.job}.yaml: ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        if code:
+            raise SystemExit(f"jobs/{options.job}.yaml: ended with exit code {code}")
         receipts = [json.loads(path.read_text()) for path in Path(folder).glob("*/*T*/*/receipt.json")]
         receipts.sort(key=lambda receipt: str(receipt["finished"]))
         rows: list[tuple[str, float]] = [(receipt["stage"], receipt["seconds"]) for receipt in receipts]
         rows += [("start, end and between", wall - sum(seconds for _, seconds in rows)), ("**all**", wall)]
         table([f"stage of jobs/{options.job}.yaml", "seconds"], rows)
         print("\nThe table that it ended with:\n\n```")
-        lines = done.stdout.splitlines()
         first = max(place for place, line in enumerate(lines) if line.strip() == options.job)
         print("\n".join(line.rstrip() for line in lines[first:] if folder not in line).rstrip() + "\n```")
+
+
+def followed(command: list[str]) -> tuple[list[str], int]:
+    """Run a command; pass on what it says as it says it, and return that and its exit code."""
+    lines = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", file=sys.stderr, flush=True)
+            lines.append(line.rstrip("\n"))
+    return lines, process.returncode
 
 
 if __name__ == "__main__":
