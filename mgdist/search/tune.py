@@ -6,6 +6,7 @@ trial of several workers starts a training on Ray of its own.
 
 import json
 import logging
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from mgdist.data.dataset import Dataset
+from mgdist.errors import MgdistError
 from mgdist.job.point import Point, at_point
 from mgdist.job.search import SearchSpec
 from mgdist.job.spec import Job
@@ -150,16 +152,23 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        assert self.job.search is not None
-        place = self.folder / "tensorboard" / self.trial_name
-        self.recorder = Recorder(None, place)
-        self.training = prepare(trial_job(self.job, point(config, self.job.search.space)), self.dataset, self.recorder)
-        self.epochs = self.training.epochs()
+        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name)
+        self.epochs = self._run(config)
 
     def step(self) -> dict[str, Any]:
-        progress = next(self.epochs)
-        over = self.training.is_over(progress)
-        return {**launch.numbers(self.training.job, progress), "over": over, "done": over}
+        try:
+            return next(self.epochs)
+        except MgdistError as error:
+            # As a result, not as an exception: that would cost the process, and the next trial a new one.
+            return {"best": math.nan, "epoch": 0, "error": str(error), "done": True}
+
+    def _run(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        assert self.job.search is not None
+        job = trial_job(self.job, point(config, self.job.search.space))
+        training = prepare(job, self.dataset, self.recorder)
+        for progress in training.epochs():
+            over = training.is_over(progress)
+            yield {**launch.numbers(job, progress), "over": over, "done": over}
 
     def cleanup(self) -> None:
         self.recorder.close()
@@ -193,7 +202,8 @@ class _Follower(tune.Callback):  # type: ignore[misc]
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         result = trial.last_result or {}
-        self._write(trial, "done" if result.get("over") else "stopped", result)
+        state = "failed" if "error" in result else "done" if result.get("over") else "stopped"
+        self._write(trial, state, result, result.get("error"))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._write(trial, "failed", trial.last_result or {}, _said(trial))
@@ -206,7 +216,7 @@ class _Follower(tune.Callback):  # type: ignore[misc]
             "trials": self.spec.trials,
             "point": point(trial.config, self.spec.space),
             "state": state,
-            "metric": result.get("best"),
+            "metric": None if math.isnan(result.get("best", math.nan)) else result["best"],
             "epoch": result.get("epoch", 0),
             "seconds": round(result.get("time_total_s", 0.0), 3),
             "error": error,
