@@ -1,6 +1,6 @@
 """What the edge runtime costs on an empty device: disk, import, first answer, memory.
 
-    python -m tests.benchmarks.edge_footprint BUNDLE
+    python -m tests.benchmarks edge_footprint BUNDLE
 
 makes a fresh virtual environment, installs ./edge there and nothing else, and prints a Markdown table.
 """
@@ -16,6 +16,7 @@ from statistics import median
 from time import perf_counter
 
 from mgdist_edge.bundle import Bundle
+from tests.benchmarks.setting import table, told
 
 EDGE = Path(__file__).parents[2] / "edge"
 TIMES = 5
@@ -24,11 +25,9 @@ LIMITS = {"installed MB": 200.0, "first prediction, seconds": 1.0, "peak residen
 
 def main(path: Path) -> int:
     """Print the table; the exit code is 1 where a limit is exceeded."""
-    with tempfile.TemporaryDirectory(prefix="mgdist-edge-") as name:
+    with told(), tempfile.TemporaryDirectory(prefix="mgdist-edge-") as name:
         found = measured(Path(name), path.resolve())
-    print("| | measured | limit |\n|---|---|---|")
-    for what, value in found.items():
-        print(f"| {what} | {value:.3g} | {LIMITS.get(what, '')} |")
+        table(["", "measured", "limit"], [[what, value, LIMITS.get(what)] for what, value in found.items()])
     return int(any(found[what] > limit for what, limit in LIMITS.items()))
 
 
