@@ -65,6 +65,9 @@ def _sentence(details: ErrorDetails, path: Sequence[int | str], document: Any) -
         case "literal_error":
             allowed = details["ctx"]["expected"].replace("'", "")
             return f"expected {allowed}; got {got}{_meant(got, allowed.replace(' or ', ', ').split(', '))}"
+        case "too_short" | "too_long":
+            side, bound = ("least", "min_length") if details["type"] == "too_short" else ("most", "max_length")
+            return f"expected at {side} {details['ctx'][bound]}; got {details['ctx']['actual_length']}"
         case "string_pattern_mismatch":
             return f"expected letters, digits, - and _ only; got {got}"
         case "float_type" | "float_parsing":
