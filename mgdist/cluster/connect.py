@@ -30,6 +30,8 @@ SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     # An actor that asks for notices of cloud providers; a process less to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray gives its workers a low priority (15); here they are what the machine is for.
+    "RAY_worker_niceness": "0",
 }
 """What Ray takes from the environment only. It is set while there is a connection."""
 PLACE = Path("/tmp")
