@@ -31,7 +31,7 @@ from mgdist.search.results import SEARCHED, Searched, Trial, ranked
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.events import METRICS, Recorder
-from mgdist.train.prepare import prepare
+from mgdist.train.prepare import prepare, threads
 
 STATE = "tune"
 QUIET = {
@@ -142,8 +142,7 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
 
     def setup(self, config: Mapping[str, Any], job: Job, dataset: Path, folder: Path) -> None:
         self.job, self.dataset, self.folder = job, Dataset.open(dataset), folder
-        cores = self.trial_resources.required_resources.get("CPU", 1)
-        torch.set_num_threads(max(1, int(cores)))
+        self.cores = int(self.trial_resources.required_resources.get("CPU", 1))
         self._begin(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
@@ -166,6 +165,7 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         assert self.job.search is not None
         job = trial_job(self.job, point(config, self.job.search.space))
         training = prepare(job, self.dataset, self.recorder)
+        torch.set_num_threads(threads(training.network, self.cores))
         for progress in training.epochs():
             over = training.is_over(progress)
             yield {**launch.numbers(job, progress), "over": over, "done": over}

@@ -27,7 +27,7 @@ from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Progress
 from mgdist.train.events import Listener, Recorder, nobody
 from mgdist.train.loop import Training
-from mgdist.train.prepare import prepare
+from mgdist.train.prepare import prepare, threads
 
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
 ATTEMPTS = 3
@@ -172,9 +172,9 @@ def _work(given: dict[str, Any]) -> None:
     """Follow the loop; this runs in each worker's own process."""
     job, folder = given["job"], given["folder"]
     context = ray.train.get_context()
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     listen: Listener = Recorder(folder, given["board"]) if group.rank() == 0 else nobody
     training = prepare(job, Dataset.open(given["dataset"]), listen)
+    torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     for progress in training.epochs(_resumed(training)):
         _report(training, progress)
     if isinstance(listen, Recorder):

@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from torch import nn
 
 from mgdist.data.dataset import Dataset
 from mgdist.data.fit import Seen
@@ -13,6 +14,9 @@ from mgdist.train.engine import engine
 from mgdist.train.events import Listener, nobody
 from mgdist.train.loop import Training
 
+SMALL = 1_000_000
+"""Parameters beside the embedding, below which a second thread costs more than it brings."""
+
 
 def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
@@ -22,3 +26,14 @@ def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
     return Training(job, dataset, engine(network, job.train, group.device()), twin, listen)
+
+
+def threads(network: nn.Module, cores: int) -> int:
+    """Return how many threads torch may use for a network that has some cores to itself.
+
+    A small one runs on one: its threads would mostly wait for each other, in loops that keep their cores busy. On a
+    machine that others use too, two threads were then 2 to 12 times slower than one.
+    """
+    embedding = sum(weight.numel() for name, weight in network.named_parameters() if name.startswith("embedding."))
+    others = sum(weight.numel() for weight in network.parameters()) - embedding
+    return max(1, cores) if others >= SMALL else 1
