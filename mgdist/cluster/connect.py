@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -34,6 +35,8 @@ SETTINGS = {
     "RAY_worker_niceness": "0",
 }
 """What Ray takes from the environment only. It is set while there is a connection."""
+TOUCHED = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "PYTHONBREAKPOINT")
+"""What else changes in the environment: how we let ourselves in, and what Ray sets by itself."""
 PLACE = Path("/tmp")
 """Where an embedded Ray has its folder. A socket's path may have 107 characters, of which Ray needs 80."""
 DASHBOARD = 8265
@@ -74,7 +77,7 @@ class Connection:
     def __init__(self, address: str | None = None, *, cpus: int | None = None, dashboard: bool = True) -> None:
         self.address, self.cpus, self.dashboard = address, cpus, dashboard
         self.folder: Path | None = None
-        self._before = {name: os.environ.get(name) for name in (*SETTINGS, "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH")}
+        self._before = {name: os.environ.get(name) for name in (*SETTINGS, *TOUCHED)}
         self._reached: Future[Cluster] = Future()
         self._left = Event()
         self._thread: Thread | None = None
@@ -126,6 +129,7 @@ class Connection:
             self._reached.set_exception(wrapped)
         else:
             self._reached.set_result(cluster)
+            _run_ahead()
             # Ray's processes are children of this thread, and die with it.
             self._left.wait()
 
@@ -190,6 +194,17 @@ def _initialise(**options: Any) -> Cluster:
     resources = ray.cluster_resources()
     url = context.dashboard_url
     return Cluster(f"http://{url}" if url else None, int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
+
+
+def _run_ahead() -> None:
+    """Start an actor now that every training begins by starting and waiting for, two seconds long.
+
+    It is Ray's own and of the pinned version; where it is not found, training starts it as ever.
+    """
+    with suppress(Exception):
+        from ray.data._internal.cluster_autoscaler import get_or_create_autoscaling_coordinator
+
+        get_or_create_autoscaling_coordinator()
 
 
 def _split(address: str) -> tuple[str, int]:
