@@ -4,6 +4,7 @@ An embedded Ray is this process's own: its own folder, a token that only this us
 that only this machine can reach. Nothing is written to the home folder.
 """
 
+import logging
 import os
 import secrets
 import shutil
@@ -190,6 +191,7 @@ def _settle(more: Mapping[str, str]) -> None:
 def _initialise(**options: Any) -> Cluster:
     import ray
 
+    logging.getLogger("ray").setLevel(logging.ERROR)  # already for what it says before it has read its own setting
     context = ray.init(logging_level="ERROR", log_to_driver=False, **options)
     resources = ray.cluster_resources()
     url = context.dashboard_url
