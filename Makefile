@@ -4,7 +4,9 @@ BIN := .venv/bin
 
 .PHONY: demo test quick check install
 demo: install
-	$(BIN)/mgdist submit jobs/doc_cls.yaml --try
+	$(BIN)/mgdist submit jobs/doc_cls.yaml
+	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
+		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
 test: install check
 	$(BIN)/python -m pytest -m "not slow"
