@@ -36,7 +36,7 @@ SETTINGS = {
     "RAY_worker_niceness": "0",
 }
 """What Ray takes from the environment only. It is set while there is a connection."""
-TOUCHED = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "PYTHONBREAKPOINT")
+TOUCHED = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_GCS_SERVER_PORT", "PYTHONBREAKPOINT")
 """What else changes in the environment: how we let ourselves in, and what Ray sets by itself."""
 PLACE = Path("/tmp")
 """Where an embedded Ray has its folder. A socket's path may have 107 characters, of which Ray needs 80."""
@@ -137,8 +137,13 @@ class Connection:
     def _embedded(self) -> Cluster:
         _sweep()
         self.folder = Path(tempfile.mkdtemp(prefix=f"mgd-{os.getpid()}-", dir=PLACE))
-        _settle(_token(self.folder / "token"))
+        port = free_port()
+        # Ray's processes inherit the address. Without it some of them look for a Ray on this machine, and where they
+        # find a second one they give up: a search would wait for ever for the workers of its next trial.
+        own = {"RAY_GCS_SERVER_PORT": str(port), "RAY_ADDRESS": f"127.0.0.1:{port}"}
+        _settle({**_token(self.folder / "token"), **own})
         return _initialise(
+            address="local",
             num_cpus=self.cpus,
             include_dashboard=self.dashboard,
             dashboard_host="127.0.0.1",
@@ -203,7 +208,7 @@ def _run_ahead() -> None:
 
     It is Ray's own and of the pinned version; where it is not found, training starts it as ever.
     """
-    with suppress(Exception):
+    with suppress(ImportError):
         from ray.data._internal.cluster_autoscaler import get_or_create_autoscaling_coordinator
 
         get_or_create_autoscaling_coordinator()
