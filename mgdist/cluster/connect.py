@@ -208,7 +208,9 @@ def _run_ahead() -> None:
 
     It is Ray's own and of the pinned version; where it is not found, training starts it as ever.
     """
-    with suppress(ImportError):
+    import ray
+
+    with suppress(ImportError, RuntimeError, ray.exceptions.RayError):
         from ray.data._internal.cluster_autoscaler import get_or_create_autoscaling_coordinator
 
         get_or_create_autoscaling_coordinator()
