@@ -156,7 +156,10 @@ def test_ctrl_c_is_one_line_and_130(run: Run, job: Path, monkeypatch: pytest.Mon
 def test_ctrl_c_ends_a_whole_run_with_one_line_and_130(job: Path) -> None:
     folder = job.parent / "runs"
     command = [sys.executable, "-m", "mgdist", "submit", str(job), "--set", f"run.folder={folder}"]
+    # Where the tests run in the background of a shell they ignore Ctrl-C, and so would the programs that they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while not list(folder.glob("small/2*/train")):
         time.sleep(0.05)
         assert running.poll() is None

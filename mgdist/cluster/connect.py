@@ -14,7 +14,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -130,7 +129,6 @@ class Connection:
             self._reached.set_exception(wrapped)
         else:
             self._reached.set_result(cluster)
-            _run_ahead()
             # Ray's processes are children of this thread, and die with it.
             self._left.wait()
 
@@ -201,19 +199,6 @@ def _initialise(**options: Any) -> Cluster:
     resources = ray.cluster_resources()
     url = context.dashboard_url
     return Cluster(f"http://{url}" if url else None, int(resources.get("CPU", 1)), int(resources.get("GPU", 0)))
-
-
-def _run_ahead() -> None:
-    """Start an actor now that every training begins by starting and waiting for, two seconds long.
-
-    It is Ray's own and of the pinned version; where it is not found, training starts it as ever.
-    """
-    import ray
-
-    with suppress(ImportError, RuntimeError, ray.exceptions.RayError):
-        from ray.data._internal.cluster_autoscaler import get_or_create_autoscaling_coordinator
-
-        get_or_create_autoscaling_coordinator()
 
 
 def _split(address: str) -> tuple[str, int]:
