@@ -43,7 +43,8 @@ def candidates(
 ) -> None:
     """Quantize a model to each format that the job allows, and measure each on the validation split.
 
-    Leaves ``METHOD.tflite`` (the flatbuffer), ``METHOD.bundle.tflite`` and ``candidates.json`` in the folder.
+    Leaves ``METHOD.tflite`` (the flatbuffer), ``METHOD.bundle.tflite``, ``METHOD.npy`` (its probabilities)
+    and ``candidates.json`` in the folder.
 
     Args:
         job: as it was trained.
@@ -65,6 +66,7 @@ def candidates(
             _bundle(folder, method),
         )
         device, speed = answers(packed.path, dataset.valid), measure(packed.path, documents)
+        np.save(_answers(folder, method), device)
         candidate = Candidate(
             method=method,
             accuracy=score(device, dataset.valid.targets).accuracy,
@@ -142,9 +144,9 @@ def ship(
     manifest = replace(
         _manifest(job, dataset, chosen.method, created),
         metrics=metrics,
-        parity={"difference": compared.difference, "equal": compared.equal, "examples": compared.examples},
+        parity=asdict(compared),
     )
-    golden = _golden(dataset.valid, answers(packed, dataset.valid))
+    golden = _golden(dataset.valid, np.load(_answers(source, chosen.method)))
     name = f"{job.name}.tflite"
     bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job))
     told = {"bundle": name, "method": chosen.method, "test": test.as_json(), "parity": asdict(compared)}
@@ -158,6 +160,11 @@ def flatbuffer(folder: Path, method: Method) -> Path:
 
 def _bundle(folder: Path, method: Method) -> Path:
     return folder / f"{method}.bundle.tflite"
+
+
+def _answers(folder: Path, method: Method) -> Path:
+    """Return where a candidate's probabilities on the validation split lie; the golden examples are some of them."""
+    return folder / f"{method}.npy"
 
 
 def _manifest(job: Job, dataset: Dataset, method: Method, created: str) -> Manifest:
