@@ -1,9 +1,12 @@
-"""The line: from a job to a bundle, one stage after another."""
+"""The line: from a job to a bundle, one stage after another.
+
+A stage imports what it works with when it begins: torch takes seconds, in which Ray starts and data is read already.
+"""
 
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -13,9 +16,6 @@ from mgdist.data.dataset import Dataset
 from mgdist.data.digest import digest as source_digest
 from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
-from mgdist.evaluate.network import Evaluated, evaluate, restore
-from mgdist.export.candidates import Shipped, candidates, open_candidates, ship
-from mgdist.export.litert_route import convert
 from mgdist.job.point import as_document, at_point, cutting
 from mgdist.job.spec import Job
 from mgdist.report.markdown import write_report
@@ -23,8 +23,11 @@ from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
 from mgdist.runs import Done, Run
 from mgdist.search.results import Searched
-from mgdist.search.tune import search
-from mgdist.train.launch import Trained, train
+
+if TYPE_CHECKING:
+    from mgdist.evaluate.network import Evaluated
+    from mgdist.export.candidates import Shipped
+    from mgdist.train.launch import Trained
 
 
 def submit(job: Job, console: Console, *, fresh: bool = False, address: str | None = None) -> Summary:
@@ -40,7 +43,8 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
         MgdistError: in one line a mistake, what went wrong; finished stages are kept.
     """
     metric = job.train.metric
-    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, metric=metric), Connection(address) as ray:
+    ray = Connection(address, dashboard=job.search is not None)  # only a search needs one
+    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, metric=metric), ray:
         line = Line(run, ray)
         data = line.read()
         best, point = line.search(data)
@@ -81,6 +85,7 @@ class Line:
         job = self.run.job
         if job.search is None:
             return job, {}
+        from mgdist.search.tune import search
 
         def work(folder: Path) -> None:
             self._connected()
@@ -91,8 +96,9 @@ class Line:
         point = dict(found.value.point)
         return at_point(job, point), point
 
-    def train(self, best: Job, data: Done[Dataset]) -> Done[Trained]:
+    def train(self, best: Job, data: Done[Dataset]) -> "Done[Trained]":
         """Train the network of the best point to its end."""
+        from mgdist.train.launch import Trained, train
 
         def work(folder: Path) -> None:
             self._connected()
@@ -101,13 +107,17 @@ class Line:
         given = [data.digest, _parts(best, "task", "granularities", "model", "train", "seed")]
         return self.run.stage("train", *given, do=work, load=Trained.open)
 
-    def evaluate(self, best: Job, data: Done[Dataset], trained: Done[Trained]) -> Done[Evaluated]:
+    def evaluate(self, best: Job, data: Done[Dataset], trained: "Done[Trained]") -> "Done[Evaluated]":
         """Score the network and the linear baseline on the validation and the test split."""
+        from mgdist.evaluate.network import Evaluated, evaluate
+
         work = partial(evaluate, best, data.value, trained.value.weights)
         return self.run.stage("evaluate", trained.value.sha256, data.digest, do=work, load=Evaluated.open)
 
-    def convert(self, best: Job, data: Done[Dataset], trained: Done[Trained]) -> Done[Path]:
+    def convert(self, best: Job, data: Done[Dataset], trained: "Done[Trained]") -> Done[Path]:
         """Convert the network to one TFLite file in float32."""
+        from mgdist.evaluate.network import restore
+        from mgdist.export.litert_route import convert
 
         def work(folder: Path) -> None:
             network = restore(best, data.value, trained.value.weights)
@@ -117,9 +127,10 @@ class Line:
         return self.run.stage("convert", *given, do=work, load=lambda folder: folder / "float32.tflite")
 
     def compress(
-        self, best: Job, data: Done[Dataset], evaluated: Done[Evaluated], converted: Done[Path]
+        self, best: Job, data: Done[Dataset], evaluated: "Done[Evaluated]", converted: Done[Path]
     ) -> Done[tuple[Candidate, ...]]:
         """Quantize to each format, and measure each on the validation split with the edge runtime."""
+        from mgdist.export.candidates import candidates, open_candidates
 
         def tell(candidate: Candidate) -> None:
             self.run.event("candidate", **asdict(candidate))
@@ -135,11 +146,12 @@ class Line:
         self,
         best: Job,
         data: Done[Dataset],
-        evaluated: Done[Evaluated],
+        evaluated: "Done[Evaluated]",
         compressed: Done[tuple[Candidate, ...]],
         chosen: Candidate,
-    ) -> Done[Shipped]:
+    ) -> "Done[Shipped]":
         """Pack what ships, and score it on the test split; link it into the run's folder."""
+        from mgdist.export.candidates import Shipped, ship
 
         def work(folder: Path) -> None:
             created = self.run.folder.name
@@ -155,10 +167,10 @@ class Line:
         best: Job,
         point: dict[str, Any],
         data: Dataset,
-        evaluated: Evaluated,
+        evaluated: "Evaluated",
         measured: tuple[Candidate, ...],
         chosen: Candidate,
-        shipped: Shipped,
+        shipped: "Shipped",
     ) -> Summary:
         """Return what the run came to."""
         return Summary(
