@@ -9,8 +9,10 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from mgdist.errors import MgdistError
@@ -35,22 +37,40 @@ def apart(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         MgdistError: whatever ``work`` raised of this tree.
         ApartError: it raised something else, or its process was killed.
     """
+    with beside(work, *args, **kwargs) as result:
+        return result()
+
+
+@contextmanager
+def beside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Iterator[Callable[[], T]]:
+    """Do work in a new process while the block does something else; what it gets waits for the result.
+
+    The process ends with the block, and with this process, however that ends. See :func:`apart`.
+    """
     with tempfile.TemporaryDirectory(prefix="mgdist-") as name:
         request, reply, said = (Path(name, part) for part in ("request", "reply", "said"))
         request.write_bytes(pickle.dumps((work, args, kwargs)))
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "ignore"}
-        with said.open("wb") as sink:
-            command = [sys.executable, "-m", "mgdist.apart", str(request), str(reply)]
-            ended = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment, check=False
-            )
-        if not reply.exists():
-            raise ApartError(_last_words(said.read_text(errors="replace"), ended.returncode))
-        result = pickle.loads(reply.read_bytes())
-    if isinstance(result, MgdistError):
-        raise result
-    done: T = result
-    return done
+        command = [sys.executable, "-m", "mgdist.apart", str(request), str(reply)]
+        with (
+            said.open("wb") as sink,
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sink, stderr=sink, env=environment) as process,
+        ):
+
+            def result() -> T:
+                code = process.wait()
+                if not reply.exists():
+                    raise ApartError(_last_words(said.read_text(errors="replace"), code))
+                done = pickle.loads(reply.read_bytes())
+                if isinstance(done, MgdistError):
+                    raise done
+                returned: T = done
+                return returned
+
+            try:
+                yield result
+            finally:
+                process.kill()
 
 
 def _last_words(said: str, code: int) -> str:
@@ -60,7 +80,14 @@ def _last_words(said: str, code: int) -> str:
     return lines[-1] if lines else f"ended with exit code {code} without a word"
 
 
+def _end_with_parent() -> None:
+    """Wait for the end of the standard input, which the parent holds open and never writes to."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 def _main(request: Path, reply: Path) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     work, args, kwargs = pickle.loads(request.read_bytes())
     try:
         result = work(*args, **kwargs)

@@ -5,17 +5,20 @@ A stage imports what it works with when it begins: torch takes seconds, in which
 
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mgdist.apart import ApartError, beside
 from mgdist.cluster.connect import Connection
 from mgdist.compress.choose import Candidate, choose
 from mgdist.data.dataset import Dataset
 from mgdist.data.digest import digest as source_digest
 from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
+from mgdist.errors import DataError
 from mgdist.job.point import as_document, at_point, cutting
 from mgdist.job.spec import Job
 from mgdist.report.markdown import write_report
@@ -72,13 +75,23 @@ class Line:
     ray: Connection
 
     def read(self) -> Done[Dataset]:
-        """Read, split, fit and cut the data. Ray starts meanwhile, since what follows will need it."""
+        """Read, split, fit and cut the data. Ray and torch start meanwhile, since what follows will need them."""
         job = self.run.job
+
+        def work(folder: Path) -> None:
+            # Beside, not in a thread: reading holds Python's lock, and Ray would start three seconds later.
+            with beside(prepare, job, folder) as read:
+                import_module("mgdist.train.launch" if job.search is None else "mgdist.search.tune")
+                try:
+                    read()
+                except ApartError as error:
+                    raise DataError(f"data: reading ended early: {error}; a smaller data.limit may help") from error
+
         given = [source_digest(job), cutting(job)]
         if not self.run.is_done("data", *given):
             inspect(job)  # a mistake that is quickly seen should not wait for Ray
             self.ray.start()
-        return self.run.stage("data", *given, do=partial(prepare, job), load=Dataset.open)
+        return self.run.stage("data", *given, do=work, load=Dataset.open)
 
     def search(self, data: Done[Dataset]) -> tuple[Job, dict[str, Any]]:
         """Find the best point, if the job asks for it; return the job at that point, and the point."""

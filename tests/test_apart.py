@@ -1,10 +1,13 @@
 import os
 import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from mgdist.apart import ApartError, apart
+from mgdist.apart import ApartError, apart, beside
 from mgdist.errors import ConvertError, MgdistError
 
 
@@ -26,12 +29,34 @@ def stumble() -> None:
     raise KeyError("gone")
 
 
-def die() -> None:
+def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def leave() -> None:
     sys.exit(3)
+
+
+def stay(told: Path) -> None:
+    told.with_suffix(".new").write_text(str(os.getpid()))
+    told.with_suffix(".new").rename(told)
+    time.sleep(60)
+
+
+def appeared(told: Path) -> int:
+    while not told.exists():
+        time.sleep(0.01)
+    return int(told.read_text())
+
+
+def ends(process: int) -> bool:
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        state = Path(f"/proc/{process}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_the_work_is_done_elsewhere_and_its_result_comes_back():
@@ -62,3 +87,25 @@ def test_any_other_end_is_told_in_its_last_words(work, said: str):
         apart(work)
     assert str(raised.value) == said
     assert isinstance(raised.value, MgdistError)
+
+
+def test_something_else_can_be_done_meanwhile():
+    with beside(process) as first, beside(sorted, [2, 1]) as second:
+        assert second() == [1, 2]
+        assert first() != os.getpid()
+
+
+def test_the_work_ends_with_the_block(tmp_path: Path):
+    with beside(stay, tmp_path / "told"):
+        working = appeared(tmp_path / "told")
+    assert ends(working)
+
+
+def test_the_work_ends_when_its_parent_is_killed(tmp_path: Path):
+    script = "import sys; from pathlib import Path; from mgdist.apart import apart; from tests.test_apart import stay; "
+    told = tmp_path / "told"
+    parent = subprocess.Popen([sys.executable, "-c", f"{script}apart(stay, Path(sys.argv[1]))", str(told)])
+    working = appeared(told)
+    parent.kill()
+    parent.wait()
+    assert ends(working)

@@ -11,6 +11,7 @@ import pytest
 
 from mgdist import __version__, cli, errors
 from mgdist.errors import MgdistError
+from tests.test_apart import die
 
 JOB = """\
 name: small
@@ -153,19 +154,28 @@ def test_ctrl_c_is_one_line_and_130(run: Run, job: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_a_whole_run_with_one_line_and_130(job: Path) -> None:
+@pytest.mark.parametrize("there", ["train", "train/metrics.jsonl"])
+def test_ctrl_c_ends_a_whole_run_with_one_line_and_130(job: Path, there: str) -> None:
     folder = job.parent / "runs"
     command = [sys.executable, "-m", "mgdist", "submit", str(job), "--set", f"run.folder={folder}"]
     # Where the tests run in the background of a shell they ignore Ctrl-C, and so would the programs that they start.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
-    while not list(folder.glob("small/2*/train")):
+    while not list(folder.glob(f"small/2*/{there}")):
         time.sleep(0.05)
         assert running.poll() is None
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (130, "mgdist: stopped; the same command goes on from here\n")
+
+
+@pytest.mark.slow
+def test_a_reading_that_is_killed_is_one_line(run: Run, job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgdist.pipeline.prepare", die)
+    code, _, err = run("submit", job, "--set", f"run.folder={job.parent / 'runs'}")
+    said = "data: reading ended early: killed by signal 9: out of memory?; a smaller data.limit may help"
+    assert (code, err) == (3, f"mgdist: {said}\n")
 
 
 def test_a_reader_that_leaves_early_is_no_error(job: Path) -> None:

@@ -33,6 +33,8 @@ SETTINGS = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # Ray gives its workers a low priority (15); here they are what the machine is for.
     "RAY_worker_niceness": "0",
+    # `ray.init` would wait for as many workers as there are cores, and Ray Train, which sets variables, uses none.
+    "RAY_prestart_worker_first_driver": "0",
 }
 """What Ray takes from the environment only. It is set while there is a connection."""
 TOUCHED = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_GCS_SERVER_PORT", "PYTHONBREAKPOINT")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,10 @@ class Dataset:
         train, valid, test = (Shard.open(folder / name, list(text.levels)) for name in ("train", "valid", "test"))
         labels, seen = tuple(about["labels"]), np.load(folder / SEEN, mmap_mode="r")
         return cls(folder, text, labels, train, valid, test, seen, about["digest"], about["skipped"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let another process map the files too, instead of copying them."""
+        return Dataset.open, (self.folder,)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

@@ -158,14 +158,31 @@ def fit(job: Job, dataset: Path, folder: Path, board: Path, callbacks: Sequence[
 
 
 class _Trainer(TorchTrainer):  # type: ignore[misc]
-    """Starts sooner: without the actors that serve Ray's data sets and that clean up after a trial."""
+    """Starts sooner: without the actors that serve Ray's data sets, clean up after a trial, and ask for more nodes.
+
+    No node is asked for because the workers are made to fit into those that are there. Ctrl-C stays ours: Ray would
+    end the process without a word, with exit code 1, and go on doing so after the training.
+    """
 
     SPARE = ("DatasetsCallback", "PlacementGroupCleanerCallback")
+    ASKING = ("_send_resource_request", "_maybe_send_resource_request", "_cancel_resource_request")
 
     def _create_default_callbacks(self) -> list[Any]:
-        # Ray's own method, of the pinned version. Where another one lacks it, all actors start, and nothing breaks.
+        # Ray's own methods, of the pinned version. Where another one lacks them, all actors start, and nothing breaks.
         callbacks = super()._create_default_callbacks()
         return [callback for callback in callbacks if type(callback).__name__ not in self.SPARE]
+
+    def _register_sigint_handler(self, _: Any) -> None:
+        return None
+
+    def _initialize_and_run_controller(self, **given: Any) -> Any:
+        for name in self.ASKING:
+            setattr(given["scaling_policy"], name, _nothing)
+        return super()._initialize_and_run_controller(**given)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _work(given: dict[str, Any]) -> None:

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 from mgdist.data.dataset import Dataset
@@ -18,3 +19,12 @@ def test_raw_texts_come_back_as_they_were_read(tmp_path: Path) -> None:
     dataset = Dataset.open(tmp_path / "data")
     assert dataset.train.texts() == [row["text"] for row in rows]
     assert len(dataset.test) == 2
+
+
+def test_another_process_gets_the_folder_and_not_the_numbers(tmp_path: Path) -> None:
+    rows = [{"text": f"text {number}", "label": str(number % 2)} for number in range(200)]
+    train = write_jsonl(tmp_path / "train.jsonl", rows)
+    dataset = prepare(files(train, valid=train, test=train), tmp_path / "data")
+    sent = pickle.dumps(dataset)
+    assert len(sent) < 1000
+    assert pickle.loads(sent).train.texts() == dataset.train.texts()
