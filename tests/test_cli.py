@@ -154,10 +154,12 @@ def test_ctrl_c_is_one_line_and_130(run: Run, job: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("there", ["train", "train/metrics.jsonl"])
+@pytest.mark.parametrize("there", ["train", "train/metrics.jsonl", "search/metrics.jsonl"])
 def test_ctrl_c_ends_a_whole_run_with_one_line_and_130(job: Path, there: str) -> None:
     folder = job.parent / "runs"
     command = [sys.executable, "-m", "mgdist", "submit", str(job), "--set", f"run.folder={folder}"]
+    if there.startswith("search"):
+        command += ["--set", "search={trials: 2, space: {train.lr: {loguniform: [0.001, 0.01]}}}"]
     # Where the tests run in the background of a shell they ignore Ctrl-C, and so would the programs that they start.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
