@@ -19,6 +19,7 @@ from mgdist.data.digest import digest as source_digest
 from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
+from mgdist.evaluate.scores import quality
 from mgdist.job.point import as_document, at_point, cutting
 from mgdist.job.spec import Job
 from mgdist.report.markdown import write_report
@@ -45,9 +46,8 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
     Raises:
         MgdistError: in one line a mistake, what went wrong; finished stages are kept.
     """
-    metric = job.train.metric
     ray = Connection(address, dashboard=job.search is not None)  # only a search needs one
-    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, metric=metric), ray:
+    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train), ray:
         line = Line(run, ray)
         data = line.read()
         best, point = line.search(data)
@@ -57,7 +57,7 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
         compressed = line.compress(best, data, evaluated, converted)
         chosen = choose(
             compressed.value,
-            reference=evaluated.value.network["valid"].accuracy,
+            reference=quality(evaluated.value.network["valid"]),
             budget=job.compress.max_accuracy_drop,
             device=job.device,
         )
@@ -134,7 +134,7 @@ class Line:
 
         def work(folder: Path) -> None:
             network = restore(best, data.value, trained.value.weights)
-            convert(network, best, data.value.input.order, folder / "float32.tflite")
+            convert(network, best, data.value.inputs, data.value.tasks, folder / "float32.tflite")
 
         given = [trained.value.sha256, data.digest, _parts(best, "granularities", "model"), best.device.unit_counts]
         return self.run.stage("convert", *given, do=work, load=lambda folder: folder / "float32.tflite")
@@ -152,7 +152,7 @@ class Line:
             created = self.run.folder.name
             candidates(best, data.value, converted.value, evaluated.value.valid, created, folder, tell)
 
-        given = [converted.digest, evaluated.digest, best.compress.methods]
+        given = [converted.digest, evaluated.digest, best.methods]
         return self.run.stage("compress", *given, do=work, load=open_candidates)
 
     def bundle(
@@ -190,7 +190,7 @@ class Line:
             job=best,
             folder=self.run.folder,
             bundle=self.run.folder / shipped.bundle.name,
-            labels=data.labels,
+            tasks=data.tasks,
             point=point,
             network=(evaluated.network["valid"], evaluated.network["test"]),
             baseline=(evaluated.baseline["valid"], evaluated.baseline["test"]),

@@ -90,8 +90,8 @@ TABLE = [
           "any token"),
     Wrong(CHECK, job("name: small", "name: Größe"), 2, "job.yaml:1: name: expected letters, digits, - and _ only; got "
           "'Größe'"),
-    Wrong(CHECK, job("kind: conv", "kind: cnov"), 2, "job.yaml:7: granularities.word.encoder: expected kind: bag, conv, "
-          "gru, lstm, transformer; got 'cnov'; did you mean conv?"),
+    Wrong(CHECK, job("kind: conv", "kind: cnov"), 2, "job.yaml:7: granularities.word.encoder: expected kind: none, bag, "
+          "mlp, conv, rnn, gru, lstm, transformer; got 'cnov'; did you mean conv?"),
     Wrong(CHECK, job("width: 8", "width: 8, fusoin: gated"), 2, "job.yaml:8: model.fusoin: the job has no such field; "
           "did you mean fusion?"),
     Wrong((*CHECK, "--set", "train.epochs=0"), nothing, 2, "--set train.epochs=0: train.epochs: expected greater than or "
@@ -111,7 +111,7 @@ TABLE = [
     Wrong((*CHECK, "--set", "data.source.train='*.csv'"), nothing, 3, "data.source.train: *.csv: no file matches; check "
           "the pattern"),
     Wrong((*CHECK, "--set", "data.source.train=job.yaml"), nothing, 3, "data.source.train: job.yaml: expected files that "
-          "end in .parquet, .csv or .jsonl; got job.yaml"),
+          "end in .parquet, .csv, .jsonl or .npz; got job.yaml"),
     Wrong((*PREPARE, "--set", "data.source.train=s4://bucket/a.csv"), nothing, 3, 'data.source.train: s4://bucket/a.csv: Protocol not known: s4'),
     Wrong((*CHECK, "--set", "data.source={kind: docstrings, packages: [numpy, nunpy]}", "--set", "task.label=library"), nothing,
           3, "data.source.packages: 'nunpy' is not installed; expected import names of installed packages, such as numpy; install it, or take it off the list"),
@@ -148,6 +148,15 @@ TABLE = [
     Wrong(PREPARE, data(ROWS + ROW.format(41, "c")), 3, "task.label: 'c' has 1 example; expected at least 3 to train on and to hold out; add some, remove the label, or set data.on_bad_record: skip"),
     Wrong((*PREPARE, "--set", "train.batch_size=64"), nothing, 3, "train.batch_size: 64 examples are more than the 32 "
           "rows to train on; make it at most 32"),
+    # Several inputs and heads.
+    Wrong((*CHECK, "--set", "task={kind: clasify, label: label}"), nothing, 2, "--set task={kind: clasify, label: label}: task: expected kind: classify, ordinal, multi_label, regress, several; got 'clasify'; did you mean classify?"),
+    Wrong((*CHECK, "--set", "train.metric=r2"), nothing, 2, "--set train.metric=r2: train.metric: expected loss or one that the task has: accuracy, macro_f1; got r2"),
+    Wrong((*CHECK, "--set", "data.inputs={a: {kind: text}, b: {kind: text}}", "--set", "data.input=null"), nothing, 2, "job.yaml:7: granularities.word: expected the input in front, one of a.NAME, b.NAME\nmgdist: job.yaml:6: granularities: expected at least one of input a; got none\nmgdist: job.yaml:6: granularities: expected at least one of input b; got none"),
+    Wrong(CHECK, job("  input: {kind: text, columns: text, min_count: 1}\n", ""), 2, "job.yaml:3: data.input: expected a value; it is missing"),
+    Wrong((*CHECK, "--set", "task={kind: regress, targets: [price]}"), nothing, 3, "task.targets: data.jsonl:1 has no column 'price'; it has text, label"),
+    Wrong((*PREPARE, "--set", "task={kind: regress, targets: [label]}"), nothing, 3, f"data.jsonl:1: label: expected a number; got 'a'; {MEND}"),
+    Wrong((*PREPARE, "--set", "task={kind: ordinal, label: label, order: [a, c, d]}"), nothing, 3, "task.order: expected every label of the training rows; 'b' is not in it"),
+    Wrong((*PREPARE, "--set", "task={kind: multi_label, label: label, labels: [a, z]}"), nothing, 3, "task.labels: no training row has 'z'; remove it, or give rows with it"),
     # Where results go, and where Ray is.
     Wrong((*SUBMIT, "--set", "run.folder=data.jsonl"), nothing, 8, 'data.jsonl/small: expected a folder, found a file; set run.folder to another one'),
     Wrong((*SUBMIT, "--set", "run.folder=/proc/runs"), nothing, 8, '/proc/runs: No such file or directory; see to it, then submit again: finished stages are kept'),

@@ -9,6 +9,7 @@ file (the convention of TFLite metadata). With no compression, no extra fields a
 members give the same bytes, and a reader can demand exactly these bytes.
 """
 
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from mgdist_edge.errors import BundleError
 _HEADER = struct.Struct("<4s5H3L2H")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
+_MIDDLE = re.compile(r"(?<=^tokenizer)\.[A-Za-z0-9_-]{1,64}(?=\.json$)")
 _VERSION, _MADE_BY_UNIX = 20, 0x0314
 _MIDNIGHT, _FIRST_OF_1980 = 0, 0x0021
 _READABLE_FILE = 0o100644 << 16
@@ -96,7 +98,8 @@ def read_directory(raw: bytes, end: End, limits: Mapping[str, int]) -> list[Memb
     Args:
         raw: the bytes of the directory.
         end: the end record.
-        limits: the names that may occur, each with the bytes that it may have.
+        limits: the names that may occur, each with the bytes that it may have; of ``tokenizer.title.json`` it is
+            that of ``tokenizer.json``.
 
     Raises:
         BundleError: a member is unknown, there twice, too large, compressed or encrypted, or the directory is damaged.
@@ -118,12 +121,13 @@ def _read_entry(raw: bytes, limits: Mapping[str, int]) -> tuple[Member, int]:
         raise damaged("its archive's directory is broken")
     _, _, _, flags, method, _, _, _, packed, size, named, extra, remark, *_, header = _ENTRY.unpack(raw[: _ENTRY.size])
     name = raw[_ENTRY.size : _ENTRY.size + named].decode("ascii", "backslashreplace")
-    if name not in limits:
+    limit = limits.get(_MIDDLE.sub("", name))
+    if limit is None:
         raise BundleError(f"expected only {', '.join(limits)} in its archive; got {name[:60]!r}; make the bundle again")
     if flags or method or packed != size or extra or remark:
         raise BundleError(f"expected {name} stored as it is; got it compressed or with extras; make the bundle again")
-    if size > limits[name]:
-        raise BundleError(f"expected {name} of at most {limits[name]} bytes; got {size}; make the bundle again")
+    if size > limit:
+        raise BundleError(f"expected {name} of at most {limit} bytes; got {size}; make the bundle again")
     return Member(name, header, size), _ENTRY.size + named
 
 

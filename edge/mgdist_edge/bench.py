@@ -1,8 +1,7 @@
-"""Measure a bundle on this device: latency from raw text to label, cold start, memory."""
+"""Measure a bundle on this device: latency from raw to answer, cold start, memory."""
 
 import resource
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -10,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from mgdist_edge.documents import Document, naming
+from mgdist_edge.documents import Document, naming, read_file
 from mgdist_edge.predictor import Predictor, load
 
 
@@ -20,11 +19,11 @@ class Bench:
 
     Attributes:
         documents: predictions timed.
-        p50_ms: median time from raw text to label.
+        p50_ms: median time from raw to answer.
         p95_ms: 19 of 20 predictions are at most as slow.
-        cut_p50_ms: median time of cutting the text into ids.
+        cut_p50_ms: median time of cutting the raw value into views.
         model_p50_ms: median time of the network.
-        cold_start_s: seconds from the start of the program to the first label: imports, checks, loading.
+        cold_start_s: seconds from the start of the program to the first answer: imports, checks, loading.
         first_ms: the first prediction, when LiteRT prepares its memory.
         peak_bytes: resident memory of the process at its peak.
         bundle_bytes: size of the file.
@@ -43,24 +42,24 @@ class Bench:
     threads: int
 
 
-def bench(path: Path, documents: Iterable[Document], *, threads: int, started: float) -> Bench:
-    """Load a bundle in this process and time it on documents, each once and from the start.
+def bench(path: Path, examples: Path, *, threads: int, started: float) -> Bench:
+    """Load a bundle in this process and time it on examples, each once and from the start.
 
     Args:
         path: of the bundle.
-        documents: at least one; they are read one at a time, so that they do not count as memory.
+        examples: a file of at least one; they are read one at a time, so that they do not count as memory.
         threads: of the interpreter.
         started: ``perf_counter()`` at the start of the program.
     """
     predictor = load(path, threads=threads)
     first, cold = 0.0, 0.0
     times: list[tuple[float, float]] = []
-    for document in documents:
+    for document in read_file(examples, predictor.bundle.manifest.inputs):
         with naming(document):
             if not times:
-                first = predictor.predict(document.text).milliseconds
+                first = predictor.predict(document.raw).milliseconds
                 cold = perf_counter() - started
-            times.append(_timed(predictor, document.text))
+            times.append(_timed(predictor, document))
     cut, model = np.array(times).T * 1000
     return Bench(
         documents=len(times),
@@ -76,12 +75,12 @@ def bench(path: Path, documents: Iterable[Document], *, threads: int, started: f
     )
 
 
-def _timed(predictor: Predictor, text: str) -> tuple[float, float]:
-    """Return the seconds of cutting a text, and of the network."""
+def _timed(predictor: Predictor, document: Document) -> tuple[float, float]:
+    """Return the seconds of cutting an example into views, and of the network."""
     begin = perf_counter()
-    views = predictor.bundle.manifest.input.views(text)
+    views = predictor.views(document.raw)
     cut = perf_counter()
-    predictor.runtime.run(views)
+    predictor.outputs(views)
     return cut - begin, perf_counter() - cut
 
 

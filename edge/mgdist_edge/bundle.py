@@ -26,9 +26,10 @@ LIMITS = {
     "golden.json": 64 * 2**20,
     "README.md": 2**20,
 }
-"""The members of the archive, in the order of the file, and the bytes that each may have."""
+"""The members of the archive, in the order of the file, and the bytes that each may have. Where a bundle has several
+inputs, each that reads text has a tokenizer of its own: ``tokenizer.title.json``."""
 
-_REQUIRED = ("manifest.json", "tokenizer.json", "labels.txt", "golden.json")
+_REQUIRED = ("manifest.json", "labels.txt", "golden.json")
 _SEAL = re.compile(rb"mgdist-bundle-([1-9][0-9]{0,8}) [ -~]*\Z")
 _SEAL_SIZE = len("mgdist-bundle-1 sha256=") + 64
 _CHUNK = 2**20
@@ -108,10 +109,14 @@ def examine(file: BufferedIOBase) -> tuple[int, Manifest, Golden, str | None]:
     parts = _unpack(_bytes(file, start, end.directory + end.size - start), members, start)
     fields = parse_manifest(parts["manifest.json"])
     _require_parts(fields, parts, start, model)
-    manifest = read_manifest(fields, parts["tokenizer.json"])
+    manifest = read_manifest(fields, parts)
     _require_labels(parts["labels.txt"], manifest)
     readme = parts["README.md"].decode("utf-8", "replace") if "README.md" in parts else None
-    return size, manifest, read_golden(parts["golden.json"], len(manifest.labels)), readme
+    return size, manifest, _golden(parts, manifest), readme
+
+
+def _golden(parts: Mapping[str, bytes], manifest: Manifest) -> Golden:
+    return read_golden(parts["golden.json"], tuple(manifest.inputs), manifest.tasks)
 
 
 def _bytes(file: BufferedIOBase, start: int, count: int) -> bytes:
@@ -171,6 +176,8 @@ def _require_parts(fields: Fields, parts: Mapping[str, bytes], model_size: int, 
     del found["manifest.json"]
     listed = {name: (part.bytes, part.sha256) for name, part in read_parts(fields).items()}
     for name in sorted(found.keys() | listed.keys()):
+        if name not in found:
+            raise BundleError(f"expected {name} in its archive; got none; make the bundle again")
         if found.get(name) != listed.get(name):
             raise BundleError(f"expected the {name} that its manifest lists; got another one; make the bundle again")
 

@@ -7,7 +7,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from mgdist_edge.errors import EdgeError, InputError
 
 if TYPE_CHECKING:
     from mgdist_edge.documents import Document
+    from mgdist_edge.inputs import Input
     from mgdist_edge.predictor import Prediction
 
 
@@ -48,14 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("mgdist-edge", description="Run a bundle of mgdist on this device.")
     parser.add_argument("--version", action="version", version=f"mgdist-edge {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    predict = _verb(verbs, "predict", _predict, "answer for texts")
+    predict = _verb(verbs, "predict", _predict, "answer for examples")
     source = predict.add_mutually_exclusive_group(required=True)
-    source.add_argument("--text", metavar="T", help="the text itself")
-    source.add_argument("--file", metavar="F", type=Path, help="a text file; or .jsonl: one document a line")
+    source.add_argument("--text", metavar="T", help="the text itself, of a bundle that reads text")
+    source.add_argument("--file", metavar="F", type=Path, help="one example; or .jsonl: one a line")
     source.add_argument("--stdin", action="store_true", help="read one text from standard input")
     predict.add_argument("--top", metavar="K", type=_count, help="show the K most probable labels")
     bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
-    bench.add_argument("--file", metavar="F", type=Path, required=True, help="documents, as for predict")
+    bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
     for verb in (predict, bench):
         verb.add_argument("--json", action="store_true", help="answer in JSON, one line each")
         verb.add_argument("--threads", metavar="N", type=_count, default=1, help="of the interpreter; default 1")
@@ -84,17 +85,17 @@ def _predict(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.predictor import load
 
     predictor = load(asked.bundle, threads=asked.threads)
-    for document in _documents(asked):
+    for document in _documents(asked, predictor.bundle.manifest.inputs):
         with naming(document):
-            prediction = predictor.predict(document.text)
+            prediction = predictor.predict(document.raw)
         yield _as_json(prediction, asked.top) if asked.json else _as_text(prediction, asked.top or 1)
 
 
-def _documents(asked: argparse.Namespace) -> "Iterator[Document]":
+def _documents(asked: argparse.Namespace, inputs: "Mapping[str, Input]") -> "Iterator[Document]":
     from mgdist_edge.documents import Document, read_file, read_text
 
     if asked.file is not None:
-        yield from read_file(asked.file)
+        yield from read_file(asked.file, inputs)
     elif asked.stdin:
         yield read_text(sys.stdin.buffer, "standard input")
     else:
@@ -110,23 +111,19 @@ def _as_utf8(text: str) -> str:
 
 
 def _as_json(prediction: "Prediction", top: int | None) -> str:
-    probabilities = prediction.probabilities if top is None else prediction.top(top)
-    answer = {
-        "label": prediction.label,
-        "probability": _short(prediction.probability),
-        "probabilities": {label: _short(value) for label, value in probabilities.items()},
-        "milliseconds": round(prediction.milliseconds, 3),
-    }
-    return json.dumps(answer, ensure_ascii=False)
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+    said = {name: answer.as_json(top) for name, answer in prediction.answers.items()}
+    answer = next(iter(said.values())) if len(said) == 1 else said
+    return json.dumps({**answer, "milliseconds": round(prediction.milliseconds, 3)}, ensure_ascii=False)
 
 
 def _as_text(prediction: "Prediction", top: int) -> str:
-    lines = [f"{value:7.2%}  {label}" for label, value in prediction.top(top).items()]
-    return "\n".join([f"{lines[0]}  ({prediction.milliseconds:.2f} ms)", *lines[1:]])
+    several = len(prediction.answers) > 1
+    first, *rest = [
+        f"{line}{f'  {name}' if several else ''}"
+        for name, answer in prediction.answers.items()
+        for line in answer.lines(top)
+    ]
+    return "\n".join([f"{first}  ({prediction.milliseconds:.2f} ms)", *rest])
 
 
 def _selftest(asked: argparse.Namespace) -> Iterator[str]:
@@ -141,9 +138,8 @@ def _selftest(asked: argparse.Namespace) -> Iterator[str]:
 
 def _bench(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.bench import bench
-    from mgdist_edge.documents import read_file
 
-    result = vars(bench(asked.bundle, read_file(asked.file), threads=asked.threads, started=asked.started))
+    result = vars(bench(asked.bundle, asked.file, threads=asked.threads, started=asked.started))
     if asked.json:
         yield json.dumps(result)
     else:

@@ -1,15 +1,24 @@
-"""Documents for the command line: from a text file, a file of JSON lines, or standard input."""
+"""Examples for the command line: from a file, a file of JSON lines, or standard input."""
 
 import json
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, assert_never
 
-from mgdist_edge.errors import InputError
-from mgdist_edge.text import LONGEST
+import numpy as np
+
+from mgdist_edge.audio import AudioInput
+from mgdist_edge.errors import BundleError, InputError
+from mgdist_edge.fields import Fields
+from mgdist_edge.image import ImageInput
+from mgdist_edge.inputs import Input
+from mgdist_edge.raws import Handed, Raw, read_raw
+from mgdist_edge.series import SeriesInput
+from mgdist_edge.table import TableInput
+from mgdist_edge.text import LONGEST, TextInput
 
 LONGEST_LINE = 64 * 2**20
 """Bytes of a JSON line; a file without line ends must not fill the memory."""
@@ -20,25 +29,56 @@ LONGEST_TEXT = 4 * LONGEST
 
 @dataclass(frozen=True)
 class Document:
-    """A text, and where it comes from: ``notes.txt`` or ``docs.jsonl:3``."""
+    """One example as it was given, and where it comes from: ``notes.txt`` or ``docs.jsonl:3``.
 
-    text: str
+    Attributes:
+        raw: for the only input; of several inputs, by name.
+        where: names it in a message.
+    """
+
+    raw: Handed
     where: str
 
 
-def read_file(path: Path) -> Iterator[Document]:
-    """Yield the documents of a file: one a line in a ``.jsonl``, else the file is one.
+def read_file(path: Path, inputs: Mapping[str, Input]) -> Iterator[Document]:
+    """Yield the examples of a file: one a line in a ``.jsonl``, else the file is one.
 
-    A JSON line is ``{"text": ...}``, with any other fields, or a string; blank lines are skipped.
+    A JSON line is an object with a field for each input, named as it is (``text`` for the only input, where that reads
+    text), and any other fields; for an only input the value itself will do. Numbers are given as nested lists; blank
+    lines are skipped. A ``.npy`` file holds one array; what else a file may be, such as an image, the input itself
+    knows.
 
     Raises:
-        InputError: the file cannot be read, is not UTF-8, or holds a line that is not such JSON.
+        InputError: the file cannot be read, or holds a line that is not such JSON.
     """
     try:
-        with path.open("rb") as file:
-            yield from _json_lines(file, str(path)) if path.suffix == ".jsonl" else [read_text(file, str(path))]
+        if path.suffix == ".jsonl":
+            with path.open("rb") as file:
+                yield from _json_lines(file, str(path), inputs)
+        elif len(inputs) > 1:
+            raise InputError(f"{path}: expected a .jsonl with {', '.join(inputs)} in each line; got another file")
+        elif isinstance(_only(inputs), TextInput):
+            with path.open("rb") as file:
+                yield read_text(file, str(path))
+        elif path.suffix == ".npy":
+            yield Document(_array(path), str(path))
+        else:
+            path.open("rb").close()
+            yield Document(path, str(path))
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read; got: {error.strerror}") from None
+
+
+def _only(inputs: Mapping[str, Input]) -> Input:
+    return next(iter(inputs.values()))
+
+
+def _array(path: Path) -> Raw:
+    try:
+        found: Raw = np.load(path, allow_pickle=False)
+    except ValueError:
+        raise InputError(f"{path}: expected a NumPy file with one array; got another kind of file") from None
+    return found
 
 
 def read_text(file: BinaryIO, where: str) -> Document:
@@ -60,7 +100,7 @@ def naming(document: Document) -> Iterator[None]:
         raise InputError(f"{document.where}: {error}") from None
 
 
-def _json_lines(file: BinaryIO, path: str) -> Iterator[Document]:
+def _json_lines(file: BinaryIO, path: str, inputs: Mapping[str, Input]) -> Iterator[Document]:
     found = False
     for number, raw in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
         where = f"{path}:{number}"
@@ -68,20 +108,55 @@ def _json_lines(file: BinaryIO, path: str) -> Iterator[Document]:
             raise InputError(f"{where}: expected a line of at most {LONGEST_LINE} bytes; got a longer one")
         if raw.strip():
             found = True
-            yield Document(_text_of(_decoded(raw, where), where), where)
+            yield Document(_raw_of(_decoded(raw, where), where, inputs), where)
     if not found:
         raise InputError(f"{path}: expected at least one JSON line; got none")
 
 
-def _text_of(line: str, where: str) -> str:
+def _raw_of(line: str, where: str, inputs: Mapping[str, Input]) -> Handed:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: expected a line of JSON; got: {error}") from None
-    text = value.get("text") if isinstance(value, dict) else value
-    if not isinstance(text, str):
-        raise InputError(f'{where}: expected {{"text": "..."}} or a JSON string; got {line.strip()[:60]}')
-    return text
+    if len(inputs) == 1:
+        ((name, fitted),) = inputs.items()
+        names = (name, fitted.kind)
+        given = next((value[each] for each in names if each in value), value) if isinstance(value, dict) else value
+        return _taken(given, fitted, line, where)
+    if not isinstance(value, dict) or not set(inputs) <= set(value):
+        raise InputError(f"{where}: expected an object with {', '.join(inputs)}; got {line.strip()[:60]}")
+    return {name: _taken(value[name], fitted, line, where) for name, fitted in inputs.items()}
+
+
+def _taken(value: object, fitted: Input, line: str, where: str) -> Raw:
+    """Return a JSON value as the raw value that an input reads."""
+    match fitted:
+        case TextInput():
+            if not isinstance(value, str):
+                raise InputError(f'{where}: expected {{"text": "..."}} or a JSON string; got {line.strip()[:60]}')
+            return value
+        case TableInput():
+            return _row(value, line, where)
+        case ImageInput() | SeriesInput() | AudioInput():
+            return _numbers(value, where)
+        case _ as never:
+            assert_never(never)
+
+
+def _row(value: object, line: str, where: str) -> Raw:
+    if not isinstance(value, dict) or any(isinstance(cell, list | dict) for cell in value.values()):
+        raise InputError(f"{where}: expected an object with one value a column; got {line.strip()[:60]}")
+    return value
+
+
+def _numbers(value: object, where: str) -> Raw:
+    """Return the array that JSON holds: as nested lists, or as ``raws.raw_json`` writes it; series also by column."""
+    try:
+        if isinstance(value, dict) and isinstance(value.get("array"), dict):
+            return read_raw(Fields({where: value}, where), where)
+        return value if isinstance(value, dict) else np.asarray(value)
+    except (ValueError, BundleError):
+        raise InputError(f"{where}: expected numbers in lists of one length; got others") from None
 
 
 def _decoded(raw: bytes, where: str, *, whole: bool = True) -> str:

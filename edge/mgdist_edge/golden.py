@@ -1,22 +1,25 @@
 """Golden examples: raw inputs with the expected outputs, to prove a device right."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, parse
+from mgdist_edge.raws import Raw, raw_json, read_raw
+from mgdist_edge.tasks import Task, is_possible
 
 
 @dataclass(frozen=True)
 class Example:
-    """A text, and the probability of each class in the order of the labels."""
+    """A raw value for each input, and the outputs of each head in the order of the manifest."""
 
-    text: str
-    probabilities: tuple[float, ...]
+    raws: Mapping[str, Raw]
+    outputs: Mapping[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Examples, and how far a device's probabilities may be from theirs.
+    """Examples, and how far a device's outputs may be from theirs.
 
     int8 arithmetic differs between processors by up to 0.4 % of the range, so the examples are compared with a
     tolerance and equal labels, never bit by bit.
@@ -27,11 +30,23 @@ class Golden:
 
     def as_json(self) -> dict[str, object]:
         """Return what golden.json holds."""
-        return {"tolerance": self.tolerance, "examples": [vars(example) for example in self.examples]}
+        examples = [
+            {
+                "raws": {name: raw_json(raw) for name, raw in example.raws.items()},
+                "outputs": {name: list(values) for name, values in example.outputs.items()},
+            }
+            for example in self.examples
+        ]
+        return {"tolerance": self.tolerance, "examples": examples}
 
 
-def read_golden(raw: bytes, classes: int) -> Golden:
+def read_golden(raw: bytes, inputs: tuple[str, ...], tasks: Mapping[str, Task]) -> Golden:
     """Return the examples in golden.json.
+
+    Args:
+        raw: the file.
+        inputs: names that each example has a raw value for.
+        tasks: what each example has outputs for.
 
     Raises:
         BundleError: a field is missing, of the wrong type, or out of bounds.
@@ -41,13 +56,20 @@ def read_golden(raw: bytes, classes: int) -> Golden:
     if not 0 < tolerance < 1:
         raise BundleError(f"golden.json: tolerance: expected a number between 0 and 1; got {tolerance}; make it again")
     examples = fields.many("examples", least=1, most=1000)
-    return Golden(tuple(_read_example(examples.inner(each), classes) for each in examples), tolerance)
+    return Golden(tuple(_read_example(examples.inner(each), inputs, tasks) for each in examples), tolerance)
 
 
-def _read_example(fields: Fields, classes: int) -> Example:
-    values = fields.many("probabilities", least=classes, most=classes)
-    probabilities = tuple(values.number(place) for place in values)
-    if min(probabilities) < 0 or abs(sum(probabilities) - 1) > 0.01:
-        expected = "numbers from 0 to 1 that sum to 1"
-        raise BundleError(f"{values.where}: expected {expected}; got others; make the bundle again")
-    return Example(fields.text("text"), probabilities)
+def _read_example(fields: Fields, inputs: tuple[str, ...], tasks: Mapping[str, Task]) -> Example:
+    raws, heads = fields.inner("raws"), fields.inner("outputs")
+    return Example(
+        {name: read_raw(raws, name) for name in inputs},
+        {name: _read_outputs(heads, name, task) for name, task in tasks.items()},
+    )
+
+
+def _read_outputs(heads: Fields, name: str, task: Task) -> tuple[float, ...]:
+    values = heads.many(name, least=task.outputs, most=task.outputs)
+    outputs = tuple(values.number(place) for place in values)
+    if not is_possible(task, outputs):
+        raise BundleError(f"{values.where}: expected outputs of {task.kind}; got others; make the bundle again")
+    return outputs

@@ -1,4 +1,4 @@
-"""The fitted input in a bundle: a few fields of the manifest, and tokenizer.json.
+"""The fitted inputs in a bundle: a few fields of the manifest, and tokenizer.json where one reads text.
 
 The vocabulary travels in the file format of Hugging Face's ``tokenizers``, so that other programs read it too; its
 word ids are those of ``mgdist_edge.text``.
@@ -7,9 +7,18 @@ word ids are those of ``mgdist_edge.text``.
 import json
 from collections.abc import Mapping
 
+from mgdist_edge.audio import AudioInput, read_audio
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, is_whole, parse
+from mgdist_edge.image import ImageInput, read_image
+from mgdist_edge.names import ONLY_INPUT
+from mgdist_edge.series import SeriesInput, read_series
+from mgdist_edge.table import TableInput, read_table
 from mgdist_edge.text import PADDING, UNKNOWN, TextInput
+from mgdist_edge.windows import Window
+
+Input = TextInput | ImageInput | SeriesInput | AudioInput | TableInput
+"""What turns raw into views."""
 
 _LEVELS = ("word", "sentence", "paragraph")
 _LONGEST = 4096
@@ -19,45 +28,79 @@ _PATTERN = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\x{1C}-\x{1F}]"
 combining marks, and ``\\s`` lacks four control characters."""
 
 
-def read_input(fields: Mapping[str, object], tokenizer: bytes | str) -> TextInput:
-    """Return the input that a manifest and a tokenizer.json describe.
+def parts_of(inputs: Mapping[str, Input]) -> dict[str, bytes]:
+    """Return the files that the inputs bring along, by name: the vocabularies."""
+    return {
+        part_name(name): tokenizer_json(fitted).encode()
+        for name, fitted in inputs.items()
+        if isinstance(fitted, TextInput)
+    }
+
+
+def part_name(name: str) -> str:
+    """Return the name of a text input's vocabulary in the bundle."""
+    return "tokenizer.json" if name == ONLY_INPUT else f"tokenizer.{name}.json"
+
+
+def read_input(name: str, asked: Fields, parts: Mapping[str, bytes]) -> Input:
+    """Return the input that a manifest and the files beside it describe.
 
     Args:
-        fields: the manifest's ``input``, as ``TextInput.as_json`` gives it.
-        tokenizer: the text of tokenizer.json.
+        name: of the input.
+        asked: the manifest's fields of it, as its ``as_json`` gives them.
+        parts: the files of the bundle.
 
     Raises:
-        BundleError: a field is missing, of the wrong type, or out of bounds.
+        BundleError: a field or a file is missing, of the wrong type, or out of bounds.
     """
-    asked = Fields(fields, "manifest.json: input")
-    if (kind := asked.line("kind")) != "text":
-        raise BundleError(f"manifest.json: input.kind: expected text; got {kind!r}; upgrade mgdist-edge")
+    match asked.line("kind"):
+        case "text":
+            if part_name(name) not in parts:
+                raise BundleError(f"expected {part_name(name)} in its archive; got none; make the bundle again")
+            return _read_text(asked, parts[part_name(name)], part_name(name))
+        case "image":
+            return read_image(asked)
+        case "series":
+            return read_series(asked)
+        case "audio":
+            return read_audio(asked)
+        case "table":
+            return read_table(asked)
+        case kind:
+            known = "text, image, series, audio or table"
+            raise BundleError(f"{asked.where}.kind: expected {known}; got {kind!r}; upgrade mgdist-edge")
+
+
+def _read_text(asked: Fields, tokenizer: bytes, file: str) -> TextInput:
     order = asked.whole("order", least=1, most=3)
-    vocabulary, lowercase = _read_tokenizer(tokenizer.encode() if isinstance(tokenizer, str) else tokenizer)
+    vocabulary, lowercase = _read_tokenizer(tokenizer, file)
     if asked.truth("lowercase") != lowercase:
         expected = "one, if the manifest's input has lowercase"
-        raise BundleError(f"tokenizer.json: normalizer: expected {expected}; got otherwise; make the bundle again")
+        raise BundleError(f"{file}: normalizer: expected {expected}; got otherwise; make the bundle again")
     buckets = asked.whole("buckets", least=0 if order == 1 else 1, most=_MOST_IDS - len(vocabulary))
     return TextInput(vocabulary, lowercase, _read_levels(asked.inner("levels")), order, buckets)
 
 
-def _read_levels(levels: Fields) -> dict[str, int]:
+def _read_levels(levels: Fields) -> dict[str, Window]:
     names = tuple(levels.values)
     if "word" not in names or names != tuple(name for name in _LEVELS if name in names):
         expected = "word, sentence and paragraph in this order, the last two if wanted"
         raise BundleError(f"{levels.where}: expected {expected}; got {names}; make the bundle again")
-    return {name: levels.whole(name, least=1, most=_LONGEST) for name in names}
+    return {
+        name: Window(levels.whole(name, least=1, most=_LONGEST), None if place else 1)
+        for place, name in enumerate(names)
+    }
 
 
-def _read_tokenizer(raw: bytes) -> tuple[dict[str, int], bool]:
+def _read_tokenizer(raw: bytes, file: str) -> tuple[dict[str, int], bool]:
     """Return the vocabulary, and whether it is one of small letters."""
-    fields = Fields.of(parse(raw, "tokenizer.json"), "tokenizer.json")
+    fields = Fields.of(parse(raw, file), file)
     model = fields.inner("model")
     words = model.inner("vocab").values
     ids = [value for value in words.values() if is_whole(value, 0, len(words) - 1)]
     if len(set(ids)) != len(words) or words.get(PADDING) != 0 or words.get(UNKNOWN) != 1:
         expected = f"{PADDING}: 0, {UNKNOWN}: 1, and every other id up to {len(words) - 1} once"
-        raise BundleError(f"tokenizer.json: model.vocab: expected {expected}; got others; make the bundle again")
+        raise BundleError(f"{file}: model.vocab: expected {expected}; got others; make the bundle again")
     return dict(zip(words, ids, strict=True)), fields.values.get("normalizer") is not None
 
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, cast
 
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, parse
-from mgdist_edge.inputs import read_input
+from mgdist_edge.inputs import Input, read_input
+from mgdist_edge.tasks import Task, labels_of, read_task, task_json
 from mgdist_edge.text import TextInput
 
 FORMAT = 1
 """Version of the bundle's layout; a newer one is refused."""
 
-_MOST_CLASSES, _MOST_UNITS, _WIDEST = 100_000, 4096, 1_000_000
+_MOST_UNITS, _LONGEST, _WIDEST, _MOST_PARTS = 4096, 1_000_000, 1_000_000, 16
 _DIGITS = frozenset("0123456789abcdef")
 
 
@@ -28,18 +30,31 @@ class Level:
     """One granularity of the network, as signatures of the device model.
 
     Attributes:
-        name: word, sentence, ...; its signatures are ``{name}_{count}``.
+        name: word, sentence, ...; with the input in front where there are several: ``title.word``.
+        input: the name of the input that it belongs to.
+        reads: ``ids`` or ``samples`` of a raw view, or the ``units`` of the level before it.
         length: S, samples of a unit.
-        channels: C of a sample: the n-gram order where the samples are ids, else the width of the finer level.
+        channels: C of a sample: the n-gram order where the samples are ids, the readings of a sample, or the width of
+            the finer level.
         width: numbers of a unit's vector.
-        counts: units that one call takes, smallest first; the last level takes one.
+        counts: units that one call takes, smallest first.
+        masked: whether its units may hold fewer than S samples, so that it must be told which are real. Of ids it sees
+            that itself: padding is 0.
     """
 
     name: str
+    input: str
+    reads: Literal["ids", "samples", "units"]
     length: int
     channels: int
     width: int
     counts: tuple[int, ...]
+    masked: bool
+
+    @property
+    def key(self) -> str:
+        """The name by which the model calls it; its signatures are ``{key}_{count}``."""
+        return self.name.replace(".", "_")
 
 
 @dataclass(frozen=True)
@@ -50,10 +65,9 @@ class Manifest:
         name: of the job.
         created: when, in ISO 8601.
         license: of the model, if it is known.
-        task: what it answers: ``classify``.
-        labels: of the K classes, in the order of the probabilities.
-        input: what turns raw into views.
-        levels: the network's granularities, finest first.
+        tasks: what it answers, by head.
+        inputs: what turns raw into views, by name.
+        levels: the network's granularities: of each input, finest first.
         method: how the model was compressed, such as ``dynamic_int8``.
         job_digest: of the job that it comes from.
         data_digest: of the data that it was trained on.
@@ -66,9 +80,8 @@ class Manifest:
     name: str
     created: str
     license: str | None
-    task: str
-    labels: tuple[str, ...]
-    input: TextInput
+    tasks: Mapping[str, Task]
+    inputs: Mapping[str, Input]
     levels: tuple[Level, ...]
     method: str
     job_digest: str
@@ -78,6 +91,11 @@ class Manifest:
     parity: Mapping[str, float]
     parts: Mapping[str, Part] = field(default_factory=dict)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the first head's outputs, which labels.txt lists."""
+        return labels_of(next(iter(self.tasks.values())))
+
     def as_json(self) -> dict[str, object]:
         """Return what manifest.json holds; the vocabulary travels as tokenizer.json."""
         return {
@@ -85,13 +103,9 @@ class Manifest:
             "name": self.name,
             "created": self.created,
             "license": self.license,
-            "task": {"kind": self.task},
-            "labels": list(self.labels),
-            "input": self.input.as_json(),
-            "network": {
-                "levels": [vars(level) | {"counts": list(level.counts)} for level in self.levels],
-                "classes": len(self.labels),
-            },
+            "tasks": {name: task_json(task) for name, task in self.tasks.items()},
+            "inputs": {name: fitted.as_json() for name, fitted in self.inputs.items()},
+            "network": {"levels": [vars(level) | {"counts": list(level.counts)} for level in self.levels]},
             "method": self.method,
             "job_digest": self.job_digest,
             "data_digest": self.data_digest,
@@ -137,28 +151,31 @@ def _read_part(fields: Fields) -> Part:
     return Part(fields.whole("bytes", least=0, most=2**32), digest)
 
 
-def read_manifest(fields: Fields, tokenizer: bytes) -> Manifest:
+def read_manifest(fields: Fields, parts: Mapping[str, bytes]) -> Manifest:
     """Return the manifest, with every field checked.
+
+    Args:
+        fields: of manifest.json.
+        parts: the other files of the bundle.
 
     Raises:
         BundleError: a field is missing, of the wrong type, out of bounds, or contradicts another.
     """
-    network = fields.inner("network")
-    listed = network.many("levels", least=1, most=8)
+    asked, heads = fields.inner("inputs"), fields.inner("tasks")
+    inputs = {name: read_input(name, asked.inner(name), parts) for name in asked}
+    tasks = {name: read_task(heads.inner(name)) for name in heads}
+    for said, found in ((asked, inputs), (heads, tasks)):
+        if not 1 <= len(found) <= _MOST_PARTS:
+            raise BundleError(f"{said.where}: expected 1 to {_MOST_PARTS}; got {len(found)}; make the bundle again")
+    listed = fields.inner("network").many("levels", least=1, most=8 * _MOST_PARTS)
     levels = tuple(_read_level(listed.inner(place)) for place in listed)
-    labels = _read_labels(fields)
-    network.whole("classes", least=len(labels), most=len(labels))
-    fitted = read_input(fields.inner("input").values, tokenizer)
-    _require_chain(fitted, levels)
-    if (task := fields.inner("task").line("kind")) != "classify":
-        raise BundleError(f"manifest.json: task.kind: expected classify; got {task!r}; upgrade mgdist-edge")
+    _require_chains(inputs, levels)
     return Manifest(
         name=fields.line("name"),
         created=fields.line("created"),
         license=None if fields.values.get("license") is None else fields.line("license"),
-        task=task,
-        labels=labels,
-        input=fitted,
+        tasks=tasks,
+        inputs=inputs,
         levels=levels,
         method=fields.line("method"),
         job_digest=fields.line("job_digest"),
@@ -178,38 +195,52 @@ def _read_numbers(fields: Fields) -> dict[str, float]:
     return {name: fields.number(name) for name in fields}
 
 
-def _read_labels(fields: Fields) -> tuple[str, ...]:
-    listed = fields.many("labels", least=2, most=_MOST_CLASSES)
-    labels = tuple(listed.line(place) for place in listed)
-    if len(set(labels)) != len(labels):
-        raise BundleError("manifest.json: labels: expected different ones; got one twice; make the bundle again")
-    return labels
-
-
 def _read_level(fields: Fields) -> Level:
     listed = fields.many("counts", least=1, most=6)
     counts = tuple(listed.whole(place, least=1, most=_MOST_UNITS) for place in listed)
     if counts != tuple(sorted(set(counts))):
         raise BundleError(f"{listed.where}: expected rising numbers; got {list(counts)}; make the bundle again")
+    if (reads := fields.line("reads")) not in ("ids", "samples", "units"):
+        raise BundleError(f"{fields.where}.reads: expected ids, samples or units; got {reads!r}; upgrade mgdist-edge")
     return Level(
         name=fields.line("name"),
-        length=fields.whole("length", least=1, most=_MOST_UNITS),
+        input=fields.line("input"),
+        reads=cast(Literal["ids", "samples", "units"], reads),
+        length=fields.whole("length", least=1, most=_LONGEST),
         channels=fields.whole("channels", least=1, most=_WIDEST),
         width=fields.whole("width", least=1, most=_WIDEST),
         counts=counts,
+        masked=fields.truth("masked"),
     )
 
 
-def _require_chain(fitted: TextInput, levels: tuple[Level, ...]) -> None:
-    """Refuse levels that do not fit the input, or each other."""
-    sizes = {level.name: level.length for level in levels}
-    if list(sizes.items()) != list(fitted.levels.items()) or len(sizes) != len(levels):
-        raise _unfit("the levels of the input, and their lengths", f"{list(sizes.items())}")
-    channels = [fitted.order, *(level.width for level in levels[:-1])]
-    if channels != [level.channels for level in levels]:
-        raise _unfit(f"channels {channels}", f"{[level.channels for level in levels]}")
-    if levels[-1].counts != (1,):
-        raise _unfit("counts [1] in the last level", f"{list(levels[-1].counts)}")
+def _require_chains(inputs: Mapping[str, Input], levels: tuple[Level, ...]) -> None:
+    """Refuse levels that do not fit their inputs, or each other."""
+    expected = [shape for name, fitted in inputs.items() for shape in _shapes(name, fitted, len(inputs) > 1)]
+    found = [(level.name, level.input, level.reads, level.length) for level in levels]
+    if found != expected:
+        raise _unfit(f"the levels of the inputs, {expected}", f"{found}")
+    finer = 0
+    for level in levels:
+        fitted = inputs[level.input]
+        channels = finer if level.reads == "units" else fitted.channels[level.name.rsplit(".", 1)[-1]]
+        if channels != level.channels:
+            raise _unfit(f"{channels} channels in level {level.name}", f"{level.channels}")
+        finer = level.width
+
+
+def _shapes(name: str, fitted: Input, several: bool) -> list[tuple[str, str, str, int]]:
+    """Return the name, the input, what is read, and the samples of a unit, of each level of an input."""
+    raw = "ids" if isinstance(fitted, TextInput) else "samples"
+    return [
+        (
+            f"{name}.{level}" if several else level,
+            name,
+            "units" if window.scale is None else raw,
+            window.length**fitted.axes,
+        )
+        for level, window in fitted.levels.items()
+    ]
 
 
 def _unfit(expected: str, got: str) -> BundleError:

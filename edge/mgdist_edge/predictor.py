@@ -1,35 +1,54 @@
-"""From raw text to a label."""
+"""From raw to an answer."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
-from mgdist_edge.runtime import Runtime
+from mgdist_edge.raws import Handed
+from mgdist_edge.runtime import Floats, Runtime
+from mgdist_edge.tasks import Answer, Label
+from mgdist_edge.views import Views
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """An answer.
+    """What a bundle says of one example.
 
     Attributes:
-        label: the most probable one.
-        probability: its probability.
-        probabilities: of all labels, in the order of the manifest.
-        milliseconds: from the raw text to this.
+        answers: of each head, by name.
+        milliseconds: from the raw value to this.
     """
 
-    label: str
-    probability: float
-    probabilities: Mapping[str, float]
+    answers: Mapping[str, Answer]
     milliseconds: float
 
-    def top(self, count: int) -> dict[str, float]:
-        """Return the ``count`` most probable labels, the most probable first."""
-        ranked = sorted(self.probabilities.items(), key=lambda item: -item[1])
-        return dict(ranked[:count])
+    @property
+    def answer(self) -> Answer:
+        """The answer of the first head, which is the only one of most bundles."""
+        return next(iter(self.answers.values()))
+
+    @property
+    def label(self) -> str:
+        """The most probable label, of a bundle that classifies."""
+        return self._label().label
+
+    @property
+    def probability(self) -> float:
+        """The probability of that label."""
+        return self._label().probability
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """The probability of every label, in the order of the manifest."""
+        return self._label().probabilities
+
+    def _label(self) -> Label:
+        if not isinstance(self.answer, Label):
+            raise AttributeError(f"expected a bundle that classifies; got {type(self.answer).__name__}; read .answer")
+        return self.answer
 
 
 class Predictor:
@@ -39,30 +58,53 @@ class Predictor:
         self.bundle = bundle
         self.runtime = Runtime(bundle, threads=threads)
 
-    def predict(self, text: str) -> Prediction:
-        """Answer for one text.
+    def predict(self, raw: Handed) -> Prediction:
+        """Answer for one example.
+
+        Args:
+            raw: what the bundle's input reads; of a bundle with several inputs, one by name for each.
 
         Raises:
-            InputError: there is no word in the text.
+            InputError: it cannot be read, such as a text without a word.
         """
         begin = perf_counter()
-        manifest = self.bundle.manifest
-        probabilities = self.runtime.run(manifest.input.views(text))
-        best = int(probabilities.argmax())
-        answers = dict(zip(manifest.labels, probabilities.tolist(), strict=True))
-        return Prediction(manifest.labels[best], float(probabilities[best]), answers, 1000 * (perf_counter() - begin))
+        outputs = self.outputs(self.views(raw))
+        tasks = self.bundle.manifest.tasks
+        answers = {name: task.answer(outputs[name]) for name, task in tasks.items()}
+        return Prediction(answers, 1000 * (perf_counter() - begin))
 
-    def predict_many(self, texts: Iterable[str]) -> Iterator[Prediction]:
-        """Answer for each text, one at a time, as they are asked for.
+    def predict_many(self, raws: Iterable[Handed]) -> Iterator[Prediction]:
+        """Answer for each example, one at a time, as they are asked for.
 
         Raises:
-            InputError: there is no word in a text; says in which one.
+            InputError: one cannot be read; says which one.
         """
-        for number, text in enumerate(texts, 1):
+        for number, raw in enumerate(raws, 1):
             try:
-                yield self.predict(text)
+                yield self.predict(raw)
             except InputError as error:
-                raise InputError(f"text {number}: {error}") from None
+                raise InputError(f"example {number}: {error}") from None
+
+    def views(self, raw: Handed) -> dict[str, Views]:
+        """Cut one example into the views of each input; see :meth:`predict`."""
+        inputs = self.bundle.manifest.inputs
+        if len(inputs) == 1:
+            return {name: fitted.views(raw) for name, fitted in inputs.items()}
+        if not isinstance(raw, Mapping) or set(raw) != set(inputs):
+            got = ", ".join(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
+            raise InputError(f"expected a value for each of {', '.join(inputs)}; got {got or 'none'}")
+        return {name: _named(name, fitted.views, raw[name]) for name, fitted in inputs.items()}
+
+    def outputs(self, views: Mapping[str, Views]) -> dict[str, Floats]:
+        """Return the outputs of each head, (K,), as golden examples hold them."""
+        return self.runtime.run(views)
+
+
+def _named(name: str, cut: Callable[[object], Views], raw: object) -> Views:
+    try:
+        return cut(raw)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def load(path: str | Path, *, threads: int = 1) -> Predictor:

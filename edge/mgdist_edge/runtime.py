@@ -1,11 +1,11 @@
-"""Run the network of a bundle on one example: level by level, then the head.
+"""Run the network of a bundle on one example: level by level, then the heads.
 
-Legend: T samples of an example, O n-gram order, N units, S samples of a unit, C channels, D width of a unit's vector,
-K classes.
+Legend: T samples of a view, N units, S samples of a unit, C channels, D width of a unit's vector, K outputs of a head.
 """
 
+from collections.abc import Iterator, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
-from mgdist_edge.manifest import Level
+from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.quiet import quiet
+from mgdist_edge.text import TextInput
 from mgdist_edge.views import Views, pad
 
 if TYPE_CHECKING:
@@ -50,79 +51,109 @@ class Runtime:
             raise _refused(bundle, error) from None
         bundle.require_unchanged()
 
-    def run(self, views: Views) -> Floats:
-        """Return the probability of each class, (K,).
+    def run(self, views: Mapping[str, Views]) -> dict[str, Floats]:
+        """Return the outputs of each head, (K,).
 
         May be called from several threads, which then wait for each other.
 
+        Args:
+            views: of each input, by name.
+
         Raises:
-            InputError: the views are not those of this bundle's input.
+            InputError: the views are not those of this bundle's inputs.
             BundleError: LiteRT stopped in the middle.
         """
-        self._require_fit(views)
+        inputs = self._bundle.manifest.inputs
+        if set(views) != set(inputs):
+            got = ", ".join(views) or "none"
+            raise InputError(
+                f"expected views of {', '.join(inputs)}; got those of {got}; use the inputs of this bundle"
+            )
+        for name, fitted in inputs.items():
+            levels = [level for level in self._levels if level.input == name]
+            _require_nested(levels, views[name])
+            if isinstance(fitted, TextInput):
+                _require_ids(fitted, views[name])
         try:
             with self._lock:
                 return self._forward(views)
         except (ValueError, RuntimeError) as error:
             raise _refused(self._bundle, error) from None
 
-    def _forward(self, views: Views) -> Floats:
-        samples: NDArray[np.generic] = views.samples
+    def _forward(self, views: Mapping[str, Views]) -> dict[str, Floats]:
+        finer: NDArray[np.generic] = np.empty((0, 0), np.float32)
         summaries: dict[str, Floats] = {}
-        for level, lengths in zip(self._levels, views.lengths, strict=True):
-            vectors = self._vectors(level, *pad(samples, lengths, level.length))
+        for level, samples, lengths in _steps(self._levels, views):
+            vectors = self._vectors(level, *pad(finer if samples is None else samples, lengths, level.length))
             # Weighted by their samples, so that a bag of words is the exact mean of all words.
             shares = (lengths / lengths.sum()).astype(np.float32)
-            summaries[level.name] = (shares @ vectors)[None]
-            samples = vectors
-        probabilities: Floats = self._runners["head"](**summaries)["probabilities"][0]
-        return probabilities
+            summaries[level.key] = (shares @ vectors)[None]
+            finer = vectors
+        outputs = self._runners["head"](**summaries)
+        return {name: outputs[name][0] for name in self._bundle.manifest.tasks}
 
     def _vectors(self, level: Level, units: NDArray[np.generic], mask: NDArray[np.bool_]) -> Floats:
         """Return the vectors of a level's units.
 
         Args:
-            level: the first one takes ids only, since 0 marks its padding.
+            level: whose signatures are called.
             units: (N, S, C).
             mask: (N, S).
 
         Returns:
             (N, D).
         """
-        inputs = {"ids": units} if level is self._levels[0] else {"samples": units, "mask": mask.astype(np.float32)}
+        inputs = {_input_name(level): units} | ({"mask": mask.astype(np.float32)} if level.masked else {})
         vectors, start = np.empty((len(units), level.width), np.float32), 0
         for count in cover(len(units), level.counts):
             piece = {name: _rows(values, start, count) for name, values in inputs.items()}
-            found = self._runners[f"{level.name}_{count}"](**piece)["vectors"]
+            found = self._runners[f"{level.key}_{count}"](**piece)["vectors"]
             vectors[start : start + count] = found[: len(units) - start]
             start += count
         return vectors
 
-    def _require_fit(self, views: Views) -> None:
-        """Refuse what the interpreter would stumble over, or answer wrongly."""
-        fitted = self._bundle.manifest.input
-        if views.samples.dtype != np.int32 or views.samples.shape[1:] != (fitted.order,):
-            expected = f"int32 ids of shape (T, {fitted.order})"
-            raise InputError(f"expected {expected}; got {views.samples.dtype} of shape {views.samples.shape}")
-        lowest, highest = int(views.samples.min(initial=0)), int(views.samples.max(initial=0))
-        if lowest < 0 or highest >= fitted.rows:
-            wrong = lowest if lowest < 0 else highest
-            raise InputError(f"expected ids from 0 to {fitted.rows - 1}; got {wrong}; use the input of this bundle")
-        _require_nested(self._levels, views)
+
+def _steps(
+    levels: tuple[Level, ...], views: Mapping[str, Views]
+) -> Iterator[tuple[Level, NDArray[np.generic] | None, NDArray[np.int32]]]:
+    """Yield each level with its raw view, if it reads one, and the lengths of its units."""
+    rest = {name: zip(each.samples, each.lengths, strict=True) for name, each in views.items()}
+    for level in levels:
+        yield level, *next(rest[level.input])
 
 
-def _require_nested(levels: tuple[Level, ...], views: Views) -> None:
-    """Refuse lengths that do not lead from the samples to one unit."""
-    if len(views.lengths) != len(levels):
+def _input_name(level: Level) -> str:
+    return "ids" if level.reads == "ids" else "samples"
+
+
+def _require_ids(fitted: TextInput, views: Views) -> None:
+    """Refuse ids that the interpreter would stumble over, or answer wrongly for."""
+    (ids, *_) = views.samples
+    assert ids is not None, "the finest level reads a raw view"
+    if ids.dtype != np.int32:
+        raise InputError(f"expected int32 ids; got {ids.dtype}")
+    lowest, highest = int(ids.min(initial=0)), int(ids.max(initial=0))
+    if lowest < 0 or highest >= fitted.rows:
+        wrong = lowest if lowest < 0 else highest
+        raise InputError(f"expected ids from 0 to {fitted.rows - 1}; got {wrong}; use the input of this bundle")
+
+
+def _require_nested(levels: list[Level], views: Views) -> None:
+    """Refuse views that do not lead from the samples to the coarsest units."""
+    if not len(views.lengths) == len(views.samples) == len(levels):
         raise InputError(f"expected lengths of {len(levels)} levels; got {len(views.lengths)}")
-    left = len(views.samples)
-    for level, lengths in zip(levels, views.lengths, strict=True):
+    left = 0
+    for level, samples, lengths in zip(levels, views.samples, views.lengths, strict=True):
+        if (samples is None) != (level.reads == "units"):
+            raise InputError(f"expected {level.reads} at level {level.name}; got otherwise")
+        if samples is not None:
+            if samples.shape[1:] != (level.channels,):
+                raise InputError(f"expected {level.reads} of shape (T, {level.channels}); got {samples.shape}")
+            left = len(samples)
         if not len(lengths) or lengths.min() < 1 or lengths.max() > level.length or lengths.sum() != left:
             expected = f"{level.name} units of 1 to {level.length} samples, {left} in all"
             raise InputError(f"expected {expected}; got {len(lengths)} units of {lengths.sum()} samples")
         left = len(lengths)
-    if left != 1:
-        raise InputError(f"expected one {levels[-1].name} unit; got {left}")
 
 
 def _rows(values: NDArray[np.generic], start: int, count: int) -> NDArray[np.generic]:
@@ -145,29 +176,37 @@ def _interpreter(bundle: Bundle, threads: int) -> "Interpreter":
 
 
 def _runners(interpreter: "Interpreter", bundle: Bundle) -> "dict[str, SignatureRunner]":
-    """Return a runner for every signature that the manifest promises, if it reads what was promised."""
+    """Return a runner for every signature that the manifest promises, if it reads and gives what was promised."""
     found = interpreter.get_signature_list()
     runners: dict[str, SignatureRunner] = {}
-    for name, shapes in _promised(bundle.manifest.levels).items():
+    for name, shapes in _promised(bundle.manifest).items():
         if name not in found:
             raise ValueError(f"it has no signature {name}, which its manifest promises")
         runners[name] = interpreter.get_signature_runner(name)
-        details = runners[name].get_input_details()
-        read = {name: tuple(int(size) for size in detail["shape"]) for name, detail in details.items()}
+        read = _shapes(runners[name].get_input_details())
         if read != shapes:
             raise ValueError(f"its signature {name} reads {read}, and its manifest promises {shapes}")
+    given = _shapes(runners["head"].get_output_details())
+    answers = {name: (1, task.outputs) for name, task in bundle.manifest.tasks.items()}
+    if given != answers:
+        raise ValueError(f"its head gives {given}, and its manifest promises {answers}")
     return runners
 
 
-def _promised(levels: tuple[Level, ...]) -> dict[str, dict[str, tuple[int, ...]]]:
+def _shapes(details: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(int(size) for size in detail["shape"]) for name, detail in details.items()}
+
+
+def _promised(manifest: Manifest) -> dict[str, dict[str, tuple[int, ...]]]:
     """Return the shapes that each signature reads, by name."""
-    promised: dict[str, dict[str, tuple[int, ...]]] = {"head": {level.name: (1, level.width) for level in levels}}
-    for level in levels:
+    promised: dict[str, dict[str, tuple[int, ...]]] = {
+        "head": {level.key: (1, level.width) for level in manifest.levels}
+    }
+    for level in manifest.levels:
         for count in level.counts:
             mask = (count, level.length)
-            units = (*mask, level.channels)
-            promised[f"{level.name}_{count}"] = (
-                {"ids": units} if level is levels[0] else {"samples": units, "mask": mask}
+            promised[f"{level.key}_{count}"] = {_input_name(level): (*mask, level.channels)} | (
+                {"mask": mask} if level.masked else {}
             )
     return promised
 

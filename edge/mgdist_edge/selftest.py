@@ -1,9 +1,14 @@
 """Replay the golden examples of a bundle: does this device answer as the trainer did?"""
 
 from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
 
 from mgdist_edge.errors import SelftestError
 from mgdist_edge.predictor import Predictor
+from mgdist_edge.runtime import Floats
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
 
 
 @dataclass(frozen=True)
@@ -12,9 +17,10 @@ class Selftest:
 
     Attributes:
         examples: how many were replayed.
-        difference: the largest one between a probability here and the golden one.
+        difference: the largest one between an output here and the golden one: of probabilities, or of standardised
+            values.
         tolerance: what it may be.
-        labels: examples with the golden label.
+        labels: examples whose every label is the golden one.
     """
 
     examples: int
@@ -31,26 +37,35 @@ class Selftest:
         """Return the finding in one line."""
         return (
             f"{self.labels} of {self.examples} golden examples have the expected label; "
-            f"the largest difference of a probability is {self.difference:.5f}, {self.tolerance} is allowed"
+            f"the largest difference of an output is {self.difference:.5f}, {self.tolerance} is allowed"
         )
 
 
 def selftest(predictor: Predictor) -> Selftest:
     """Replay the golden examples."""
-    golden = predictor.bundle.golden
+    manifest, golden = predictor.bundle.manifest, predictor.bundle.golden
     differences, labels = [], 0
     for example in golden.examples:
-        found = list(predictor.predict(example.text).probabilities.values())
-        pairs = list(zip(found, example.probabilities, strict=True))
-        differences.append(max(abs(here - there) for here, there in pairs))
-        labels += _agrees(pairs, golden.tolerance)
+        (raw, *others) = example.raws.values()
+        found = predictor.outputs(predictor.views(example.raws if others else raw))
+        agrees = True
+        for name, task in manifest.tasks.items():
+            here, there = found[name], np.array(example.outputs[name], np.float32)
+            differences.append(float(np.abs(here - there).max()))
+            agrees &= _agrees(task, here, there, golden.tolerance)
+        labels += agrees
     return Selftest(len(golden.examples), max(differences), golden.tolerance, labels)
 
 
-def _agrees(pairs: list[tuple[float, float]], tolerance: float) -> bool:
-    """Say whether the label is the golden one; where two are as probable but for the tolerance, either is right."""
-    here = max(range(len(pairs)), key=lambda place: pairs[place][0])
-    return pairs[here][1] >= max(there for _, there in pairs) - tolerance
+def _agrees(task: Task, here: Floats, there: Floats, tolerance: float) -> bool:
+    """Say whether the labels are the golden ones; where two are as probable but for the tolerance, either is right."""
+    match task:
+        case Classify():
+            return bool(there[here.argmax()] >= there.max() - tolerance)
+        case Ordinal() | MultiLabel() | Regress():
+            return bool(np.abs(here - there).max() <= tolerance)
+        case _ as never:
+            assert_never(never)
 
 
 def require_passed(result: Selftest, predictor: Predictor) -> None:

@@ -1,9 +1,17 @@
 """What is in a bundle, in lines for people."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
+from mgdist_edge.audio import AudioInput
 from mgdist_edge.bundle import Bundle
+from mgdist_edge.image import ImageInput
+from mgdist_edge.inputs import Input
 from mgdist_edge.manifest import Level
+from mgdist_edge.series import SeriesInput
+from mgdist_edge.table import TableInput
+from mgdist_edge.tasks import labels_of
+from mgdist_edge.text import TextInput
 
 
 def summary(bundle: Bundle) -> Iterator[str]:
@@ -13,8 +21,8 @@ def summary(bundle: Bundle) -> Iterator[str]:
         "name": manifest.name,
         "created": manifest.created,
         "license": manifest.license or "not stated",
-        "task": f"{manifest.task}: {_some(manifest.labels)}",
-        "input": f"text, {len(manifest.input.vocabulary):,} words, {manifest.input.buckets:,} hashed n-grams",
+        **_named("head", {name: f"{task.kind}: {_some(labels_of(task))}" for name, task in manifest.tasks.items()}),
+        **_named("input", {name: _input(fitted) for name, fitted in manifest.inputs.items()}),
         **{f"level {level.name}": _level(level) for level in manifest.levels},
         "method": manifest.method,
         "size": f"{bundle.size:,} bytes, of which the model {manifest.parts['model'].bytes:,}",
@@ -27,6 +35,27 @@ def summary(bundle: Bundle) -> Iterator[str]:
     }
     widest = max(map(len, facts))
     yield from (f"{name:<{widest}}  {fact}" for name, fact in facts.items())
+
+
+def _named(kind: str, facts: dict[str, str]) -> dict[str, str]:
+    """Put in front of each name what it is, where there are several: a head may be called ``size``."""
+    return {f"{kind} {name}": fact for name, fact in facts.items()} if len(facts) > 1 else facts
+
+
+def _input(fitted: Input) -> str:
+    match fitted:
+        case TextInput():
+            return f"text, {len(fitted.vocabulary):,} words, {fitted.buckets:,} hashed n-grams"
+        case ImageInput(size=(height, width)):
+            return f"image, {height} x {width} pixels, {len(fitted.mean)} channels"
+        case SeriesInput(columns=columns, length=length):
+            return f"series, {length or 'any number of'} readings of {', '.join(columns)}"
+        case AudioInput(spectrum=spectrum):
+            return f"audio, {spectrum.rate} readings a second, {spectrum.bands} mel bands"
+        case TableInput(columns=names):
+            return f"table, {len(names)} columns: {_some(names)}"
+        case _ as never:
+            assert_never(never)
 
 
 def _some(labels: tuple[str, ...]) -> str:

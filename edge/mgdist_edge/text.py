@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mgdist_edge.errors import InputError
 from mgdist_edge.views import Views
+from mgdist_edge.windows import Window
 
 PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
 """The first two words of every vocabulary: ids 0 and 1."""
@@ -44,23 +45,40 @@ class TextInput:
     Attributes:
         vocabulary: word -> id; ``<PAD>`` is 0, ``<UNKNOWN>`` is 1.
         lowercase: read capital letters as small ones.
-        levels: granularity -> samples of its longest unit, finest first.
+        levels: granularity -> what a unit covers, finest first.
         order: longest n-gram with an id of its own; 1 is words only.
         buckets: ids that the hashed n-grams share, behind those of the words.
     """
 
     vocabulary: Mapping[str, int]
     lowercase: bool
-    levels: Mapping[str, int]
+    levels: Mapping[str, Window]
     order: int = 1
     buckets: int = 0
+    kind = "text"
+    axes = 1
+
+    @property
+    def channels(self) -> Mapping[str, int]:
+        """Ids of a sample, by level that reads a raw view."""
+        return {"word": self.order}
 
     @cached_property
     def rows(self) -> int:
         """Ids in all, so rows of the embedding."""
         return len(self.vocabulary) + self.buckets
 
-    def views(self, text: str) -> Views:
+    def read(self, raw: object) -> str:
+        """Return what a caller handed in, if it is a text.
+
+        Raises:
+            InputError: it is something else.
+        """
+        if not isinstance(raw, str):
+            raise InputError(f"expected a text; got {type(raw).__name__}")
+        return raw
+
+    def views(self, raw: object) -> Views:
         """Cut a text into ids.
 
         Words beyond a unit go on in the next one; what is beyond the last unit of the coarsest level is
@@ -71,22 +89,23 @@ class TextInput:
             (0 where they would begin before the unit), and the lengths of all units.
 
         Raises:
-            InputError: there is no word in the text.
+            InputError: it is no text, or there is no word in it.
         """
-        nested = [list(self._units(part)) for part in self._parts(text[:LONGEST])]
+        nested = [list(self._units(part)) for part in self._parts(self.read(raw)[:LONGEST])]
         nested = [units for units in nested if units]
         if not nested:
             raise InputError("expected a text with at least one word; got an empty one")
-        lengths = _lengths(nested, list(self.levels.values()))
+        lengths = _lengths(nested, [window.length for window in self.levels.values()])
         keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)[: int(lengths[0].sum())]
-        return Views(ngrams(keys, lengths[0], self.order, len(self.vocabulary), self.buckets), lengths)
+        ids = ngrams(keys, lengths[0], self.order, len(self.vocabulary), self.buckets)
+        return Views((ids, *[None] * (len(lengths) - 1)), lengths)
 
     def _parts(self, text: str) -> list[str]:
         return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
 
     def _units(self, part: str) -> Iterator[list[int]]:
         """Yield the keys of the words in each unit of the finest level, at most as many as that level allows."""
-        lookup, longest = self.vocabulary.get, self.levels["word"]
+        lookup, longest = self.vocabulary.get, self.levels["word"].length
         for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
             keys = [lookup(word) or stranger(word) for word in words(piece, lowercase=self.lowercase)]
             if len(self.levels) == 1:
@@ -97,9 +116,9 @@ class TextInput:
     def as_json(self) -> dict[str, Any]:
         """Return what a manifest holds; the vocabulary travels as tokenizer.json."""
         return {
-            "kind": "text",
+            "kind": self.kind,
             "lowercase": self.lowercase,
-            "levels": dict(self.levels),
+            "levels": {name: window.length for name, window in self.levels.items()},
             "order": self.order,
             "buckets": self.buckets,
         }

@@ -1,6 +1,6 @@
 """One example at all its granularities, and how ragged units become rectangular.
 
-Legend: T samples of an example, C channels, N units, S samples of the longest unit.
+Legend: T samples of a view, C channels, N units, S samples of the longest unit.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Views:
-    """One example, read at every granularity, without padding.
+    """One example of one input, read at every granularity, without padding.
+
+    A level reads a raw view of its own, or it builds on the level before it, whose units are then its samples.
 
     Attributes:
-        samples: (T, C) the finest samples in reading order: ids (int32) or readings (float32).
-        lengths: for each level, finest first, how many samples each of its units holds. The units of
-            one level are the samples of the next; the last level has one unit, the example.
+        samples: for each level, finest first: (T, C) of its raw view in reading order, ids (int32) or readings
+            (float32); None where it builds on the level before it.
+        lengths: for each level, (N,) int32: how many samples each of its units holds.
     """
 
-    samples: NDArray[np.generic]
+    samples: tuple[NDArray[np.generic] | None, ...]
     lengths: tuple[NDArray[np.int32], ...]
 
 

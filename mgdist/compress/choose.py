@@ -13,8 +13,9 @@ class Parity:
     """How far a device model is from the trained network, on real examples.
 
     Attributes:
-        difference: largest difference of a probability, 0 to 1.
-        equal: share of examples with the same label, 0 to 1.
+        difference: largest difference of an output: of a probability, or of a standardised number.
+        equal: share of examples with the same answer, 0 to 1: the same label or labels; of numbers, all within a
+            fiftieth of their standard deviation.
         examples: how many were compared.
     """
 
@@ -29,16 +30,16 @@ class Candidate:
 
     Attributes:
         method: format of its weights.
-        accuracy: on the validation split, 0 to 1.
+        quality: on the validation split, such as the accuracy; 1 is perfect.
         size: bytes of the bundle.
-        latency: median seconds from raw input to label, one thread of this host.
+        latency: median seconds from raw to answer, one thread of this host.
         memory: resident bytes at the peak.
         weights: share of the weights in each number format, such as {"int8": 0.99, "float32": 0.01}.
         parity: against the trained network.
     """
 
     method: Method
-    accuracy: float
+    quality: float
     size: int
     latency: float
     memory: int
@@ -51,8 +52,8 @@ def choose(candidates: Sequence[Candidate], *, reference: float, budget: float, 
 
     Args:
         candidates: at least one, in any order.
-        reference: accuracy of the trained network on the validation split, 0 to 1.
-        budget: accuracy that may be lost; 0.01 is one point in a hundred.
+        reference: quality of the trained network on the validation split.
+        budget: quality that may be lost; 0.01 is one point in a hundred.
         device: limits on size, latency and memory.
 
     Raises:
@@ -76,9 +77,9 @@ def choose(candidates: Sequence[Candidate], *, reference: float, budget: float, 
 def excess(candidate: Candidate, *, reference: float, budget: float, device: DeviceSpec) -> dict[str, float]:
     """Return for each limit that the candidate breaks by what factor above 1 it does, minus 1.
 
-    Accuracy is measured in budgets, floored at a tenth of a point, so that a budget of 0 compares too.
+    Quality is measured in budgets, floored at a tenth of a point, so that a budget of 0 compares too.
     """
-    found = {"accuracy": (reference - candidate.accuracy - budget) / max(budget, 0.001)}
+    found = {"quality": (reference - candidate.quality - budget) / max(budget, 0.001)}
     for name, limit in limits(device).items():
         found[name] = float(getattr(candidate, name)) / limit - 1
     return {name: by for name, by in found.items() if by > 1e-9}
@@ -101,9 +102,9 @@ def shortcomings(candidate: Candidate, *, reference: float, budget: float, devic
     """Return a phrase for each limit that the candidate breaks, with what to change."""
     phrases = []
     for name in excess(candidate, reference=reference, budget=budget, device=device):
-        if name == "accuracy":
+        if name == "quality":
             phrases.append(
-                f"accuracy {candidate.accuracy:.4f} is {reference - candidate.accuracy:.4f} below the network's "
+                f"quality {candidate.quality:.4f} is {reference - candidate.quality:.4f} below the network's "
                 f"{reference:.4f}; raise compress.max_accuracy_drop (now {budget:g}) or allow more compress.methods"
             )
         else:

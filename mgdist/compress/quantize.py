@@ -159,6 +159,8 @@ def _version(operator: str, weight: schema.TensorT) -> int:
             return 4
         case "CONV_2D" if by_channel:
             return 5
+        case "DEPTHWISE_CONV_2D" if by_channel:
+            return 6
         case "DEQUANTIZE" if by_channel:
             return 5
         case "DEQUANTIZE" if weight.type == schema.TensorType.FLOAT16:

@@ -1,87 +1,91 @@
 """Batches: rows of a shard laid out for a network, and the order in which they are read.
 
-Legend: B examples of a batch, N units of a level (of all B examples), S samples of the longest unit, O n-gram order.
+Legend: B examples of a batch, N units of a level (of all B examples), S samples of the longest unit, C channels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from numpy.typing import NDArray
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from mgdist.data.dataset import Shard
+from mgdist.data.stored import Units
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The units of a level, of all examples one after another, without padding units.
+
+    Attributes:
+        samples: of a raw view, ids (int32) or readings (float32), zero where padded; None where the level builds on
+            the one before it.
+        members: the finer level's unit that each sample is, 0 where padded; None where the level reads a raw view.
+        mask: 1 where a unit has a sample, 0 where it is padded.
+        owners: the example that each unit belongs to.
+    """
+
+    samples: Shaped[Tensor, "_ _ _"] | None
+    members: Int[Tensor, "_ _"] | None
+    mask: Float[Tensor, "_ _"]
+    owners: Int[Tensor, " _"]
+
+    def to(self, device: torch.device | str) -> "Packed":
+        """Return the units on a device."""
+        return type(self)(
+            None if self.samples is None else self.samples.to(device),
+            None if self.members is None else self.members.to(device),
+            self.mask.to(device),
+            self.owners.to(device),
+        )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some examples, packed: the units of all of them one after another, and no padding units.
+    """Some examples.
 
     Attributes:
-        ids: of the words and n-grams in the units of the finest level.
-        masks: for each level, 1 where a unit has a sample, 0 where it is padded.
-        members: for each level above the finest, the finer level's unit that each sample is; 0 where padded.
-        owners: for each level, the example that each unit belongs to.
-        targets: the index of each example's label.
+        levels: the units of each granularity: of each input, finest first.
+        targets: for each head, the index of each example's label (B,), or its numbers (B, K).
     """
 
-    ids: Int[Tensor, "N S O"]
-    masks: tuple[Float[Tensor, "_ _"], ...]
-    members: tuple[Int[Tensor, "_ _"], ...]
-    owners: tuple[Int[Tensor, " _"], ...]
-    targets: Int[Tensor, " B"]
+    levels: tuple[Packed, ...]
+    targets: Mapping[str, Shaped[Tensor, "B *any"]]
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(next(iter(self.targets.values())))
 
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
-
-        def moved(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            return tuple(tensor.to(device) for tensor in tensors)
-
-        return type(self)(
-            self.ids.to(device), moved(self.masks), moved(self.members), moved(self.owners), self.targets.to(device)
-        )
+        targets = {name: values.to(device) for name, values in self.targets.items()}
+        return type(self)(tuple(level.to(device) for level in self.levels), targets)
 
 
-def batch(shard: Shard, rows: Int[np.ndarray, " B"]) -> Batch:
-    """Lay out some rows of a shard, in the order asked for."""
-    words, *units = (_spans(first, rows) for first in shard.first)
-    levels = [_units(np.take(level, spans)) for level, (spans, _) in zip(shard.lengths, units, strict=True)]
-    (finest, mask), *coarser = levels
-    ids = np.take(np.take(shard.samples, words[0], axis=0), finest, axis=0)
-    ids *= mask[..., None]
+def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator | None = None) -> Batch:
+    """Lay out some rows of a shard, in the order asked for.
+
+    Args:
+        shard: the rows.
+        rows: of it.
+        chance: where the variation of training examples comes from; None for none.
+    """
+    units = [level for stored in shard.inputs.values() for level in stored.units(rows, chance)]
     return Batch(
-        ids=torch.from_numpy(ids),
-        masks=tuple(torch.from_numpy(mask.astype(np.float32)) for _, mask in levels),
-        members=tuple(torch.from_numpy(members) for members, _ in coarser),
-        owners=tuple(torch.from_numpy(np.repeat(np.arange(len(rows)), counts)) for _, counts in units),
-        targets=torch.from_numpy(shard.targets[rows]),
+        levels=tuple(map(_packed, units)),
+        targets={name: torch.from_numpy(values[rows]) for name, values in shard.targets.items()},
     )
 
 
-def _spans(first: NDArray[np.int64], rows: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of all elements of some rows, row after row, and how many each row has."""
-    starts, counts = first[rows], first[rows + 1] - first[rows]
-    ends = np.cumsum(counts)
-    return np.repeat(starts - ends + counts, counts) + np.arange(counts.sum()), counts
-
-
-def _units(lengths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Lay consecutive samples into units.
-
-    Returns:
-        the place of each unit's samples (N, S), 0 where the unit is padded, and its mask; S is at least 1.
-    """
-    inside = np.arange(max(1, lengths.max(initial=0)))
-    mask = inside < lengths[:, None]
-    starts = np.cumsum(lengths, dtype=np.int64) - lengths
-    return (starts[:, None] + inside) * mask, mask
+def _packed(units: Units) -> Packed:
+    return Packed(
+        samples=None if units.samples is None else torch.from_numpy(units.samples),
+        members=None if units.members is None else torch.from_numpy(units.members),
+        mask=torch.from_numpy(units.mask.astype(np.float32)),
+        owners=torch.from_numpy(np.repeat(np.arange(len(units.counts)), units.counts)),
+    )
 
 
 def order(rows: int, *, epoch: int, seed: int) -> Int[np.ndarray, " R"]:
@@ -110,7 +114,8 @@ def batches(
     part = size // world
     rows = order(len(shard), epoch=epoch, seed=seed)
     for start in range(skip * size, len(rows) - size + 1, size):
-        yield batch(shard, rows[start + rank * part : start + (rank + 1) * part])
+        chance = np.random.default_rng([seed, epoch, start, rank])
+        yield batch(shard, rows[start + rank * part : start + (rank + 1) * part], chance)
 
 
 def evaluation_batches(shard: Shard, size: int, rank: int = 0, world: int = 1) -> Iterator[Batch]:

@@ -1,26 +1,43 @@
-"""A prepared data set: three memory-mapped splits, the fitted input and the labels.
+"""A prepared data set: three memory-mapped splits, the fitted inputs and what the heads answer.
 
-Legend: R rows (examples) of a split, T samples of all of them, N units of a level, O n-gram order.
+Legend: R rows (examples) of a split, K outputs of a head.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeGuard, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist.data.augment import augment
+from mgdist.data.raws import open_raws
+from mgdist.data.seen import Seen
+from mgdist.data.spec_augment import masked
+from mgdist.data.stored import Dense, Ragged, Stored
 from mgdist.errors import DataError
-from mgdist_edge.inputs import read_input
+from mgdist.job.audio import SpecAugmentSpec
+from mgdist.job.image import AugmentSpec
+from mgdist_edge.audio import AudioInput
+from mgdist_edge.fields import Fields
+from mgdist_edge.image import ImageInput
+from mgdist_edge.inputs import Input, part_name, read_input
+from mgdist_edge.raws import Raw
+from mgdist_edge.series import SeriesInput
+from mgdist_edge.table import TableInput
+from mgdist_edge.tasks import Task, labels_of, read_task
 from mgdist_edge.text import TextInput
+from mgdist_edge.views import Views
 
-FORMAT = 1
+FORMAT = 2
 """Of the folder; one that is written otherwise is prepared anew."""
-ABOUT, TOKENIZER, TEXTS = "dataset.json", "tokenizer.json", "texts.jsonl"
-SEEN = "seen.npy"
+ABOUT, SEEN, TARGETS = "dataset.json", "seen.{name}.npy", "targets.{name}.npy"
+
+UNVARIED: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -28,41 +45,70 @@ class Shard:
     """One split, without padding.
 
     Attributes:
-        folder: where its arrays and raw texts lie.
-        samples: (T, O) int32 ids of all words in reading order, and of the n-grams that end at them.
-        lengths: for each level, finest first, (N,) int32 samples of each unit.
-        first: (R + 1,) int64 offsets of each row, for ``samples`` and then for each of ``lengths``.
-        targets: (R,) int64 index of each row's label.
+        folder: where its arrays and raw values lie.
+        inputs: the examples, by input.
+        targets: for each head, (R,) int64 index of each row's label, or (R, K) float32.
     """
 
     folder: Path
-    samples: NDArray[np.int32]
-    lengths: tuple[NDArray[np.int32], ...]
-    first: tuple[NDArray[np.int64], ...]
-    targets: NDArray[np.int64]
+    inputs: Mapping[str, Stored]
+    targets: Mapping[str, NDArray[Any]]
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(next(iter(self.targets.values())))
 
-    def texts(self) -> list[str]:
-        """Return the raw documents, in the order of the rows."""
-        with (self.folder / TEXTS).open(encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+    @cached_property
+    def raws(self) -> Mapping[str, Sequence[Raw]]:
+        """The raw values of each input, in the order of the rows."""
+        return {name: open_raws(self.folder / name) for name in self.inputs}
+
+    def raw(self, row: int) -> dict[str, Raw]:
+        """Return the raw values of one row, by input."""
+        return {name: raws[row] for name, raws in self.raws.items()}
+
+    def views(self, row: int) -> dict[str, Views]:
+        """Return the views of one row, by input, as the device cuts them."""
+        return {name: stored.views(row) for name, stored in self.inputs.items()}
 
     @classmethod
-    def open(cls, folder: Path, levels: Sequence[str]) -> "Shard":
-        """Map the arrays of a split into memory."""
+    def open(
+        cls,
+        folder: Path,
+        inputs: Mapping[str, Input],
+        heads: Sequence[str],
+        varied: Mapping[str, Mapping[str, Any]] = UNVARIED,
+    ) -> "Shard":
+        """Map the arrays of a split into memory.
 
-        def mapped(name: str) -> NDArray[np.int32]:
-            return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))  # a plain array over the mapped file
+        Args:
+            folder: of the split.
+            inputs: fitted.
+            heads: their names.
+            varied: how the examples of an input are varied each time they are seen, as the job asks for it.
+        """
+        stored = {name: _open(folder / name, fitted, varied.get(name)) for name, fitted in inputs.items()}
+        return cls(folder, stored, {name: np.load(folder / TARGETS.format(name=name)) for name in heads})
 
-        return cls(
-            folder,
-            mapped("samples"),
-            tuple(mapped(f"lengths_{level}") for level in levels),
-            tuple(np.load(folder / "first.npy")),
-            np.load(folder / "targets.npy"),
-        )
+
+def _open(folder: Path, fitted: Input, varied: Mapping[str, Any] | None) -> Stored:
+    if is_dense(fitted):
+        spec = AugmentSpec.model_validate(varied) if varied else None
+        return Dense.open(folder, fitted, partial(augment, spec=spec) if spec else None)
+    masks = SpecAugmentSpec.model_validate(varied) if varied else None
+    return Ragged.open(folder, list(fitted.levels), partial(masked, spec=masks) if masks else None)
+
+
+def is_dense(fitted: Input) -> TypeGuard[ImageInput | SeriesInput | TableInput]:
+    """Say whether all examples of an input are of one size, so that they are cut when they are needed."""
+    match fitted:
+        case TextInput() | AudioInput():
+            return False
+        case ImageInput() | TableInput():
+            return True
+        case SeriesInput(length=length):
+            return length is not None
+        case _ as never:
+            assert_never(never)
 
 
 @dataclass(frozen=True)
@@ -71,23 +117,23 @@ class Dataset:
 
     Attributes:
         folder: where it lies; cheap to open again in another process.
-        input: the fitted numbers that turn a text into ids.
-        labels: name of each class; targets are indices into it.
+        inputs: the fitted numbers that turn raw into views, by input.
+        tasks: what each head answers.
         train: rows to learn from.
         valid: rows to choose by.
         test: rows that nothing is chosen by.
-        seen: (rows of the embedding, K) int32 training documents of each class that hold each id.
-        digest: SHA-256 of the documents, labels and splits.
+        seen: for each input that reads ids, the training documents that hold each id.
+        digest: SHA-256 of the examples and splits.
         skipped: records that were left out, by split.
     """
 
     folder: Path
-    input: TextInput
-    labels: tuple[str, ...]
+    inputs: Mapping[str, Input]
+    tasks: Mapping[str, Task]
     train: Shard
     valid: Shard
     test: Shard
-    seen: NDArray[np.int32]
+    seen: Mapping[str, Seen]
     digest: str
     skipped: Mapping[str, int]
 
@@ -104,10 +150,21 @@ class Dataset:
             raise DataError(f"{folder}: holds no prepared data set ({error.strerror}); submit the job again") from error
         if about["format"] != FORMAT:
             raise DataError(f"{folder}: expected format {FORMAT}; got {about['format']}; submit the job with --fresh")
-        text = read_input(about["input"], (folder / TOKENIZER).read_bytes())
-        train, valid, test = (Shard.open(folder / name, list(text.levels)) for name in ("train", "valid", "test"))
-        labels, seen = tuple(about["labels"]), np.load(folder / SEEN, mmap_mode="r")
-        return cls(folder, text, labels, train, valid, test, seen, about["digest"], about["skipped"])
+        given, heads = Fields(about["inputs"], "dataset.json: inputs"), Fields(about["tasks"], "dataset.json: tasks")
+        names = {name: part_name(name) for name in given}
+        parts = {part: (folder / part).read_bytes() for part in names.values() if (folder / part).is_file()}
+        inputs = {name: read_input(name, given.inner(name), parts) for name in given}
+        tasks = {name: read_task(heads.inner(name)) for name in heads}
+        valid, test = (Shard.open(folder / name, inputs, list(tasks)) for name in ("valid", "test"))
+        train = Shard.open(folder / "train", inputs, list(tasks), about["augment"])
+        counts = {name: folder / SEEN.format(name=name) for name in inputs}
+        seen = {name: Seen(np.load(path, mmap_mode="r"), len(train)) for name, path in counts.items() if path.is_file()}
+        return cls(folder, inputs, tasks, train, valid, test, seen, about["digest"], about["skipped"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the first head's outputs."""
+        return labels_of(next(iter(self.tasks.values())))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let another process map the files too, instead of copying them."""

@@ -7,7 +7,8 @@ from typing import assert_never
 
 from mgdist.data.sources.docstrings import versions_of
 from mgdist.data.sources.files import addresses, find, unreadable
-from mgdist.job.data import DocstringsSpec, FilesSpec, HuggingFaceSpec
+from mgdist.data.sources.folders import files_below, folders_of
+from mgdist.job.data import DocstringsSpec, FilesSpec, FoldersSpec, HuggingFaceSpec, SklearnSpec
 from mgdist.job.spec import Job
 from mgdist.runs import digest as digest_of
 
@@ -31,6 +32,10 @@ def digest(job: Job) -> str:
             return digest_of(spec.model_dump(mode="json"), folder)
         case DocstringsSpec(packages=packages) as spec:
             return digest_of(spec.model_dump(mode="json"), versions_of(packages))
+        case FoldersSpec() as spec:
+            return digest_of({field: _of_classes(Path(found), field) for field, found in folders_of(spec).items()})
+        case SklearnSpec() as spec:
+            return digest_of(spec.model_dump(mode="json"), versions_of(("sklearn",)))
         case _ as never:
             assert_never(never)
 
@@ -46,6 +51,10 @@ def _of_files(address: str, field: str) -> list[str]:
 def _of_folder(folder: Path) -> Mapping[str, str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): _of_file(path, "data.source.name") for path in paths}
+
+
+def _of_classes(folder: Path, field: str) -> list[tuple[str, str]]:
+    return [(path.parent.name, _of_file(path, field)) for path in files_below(folder.expanduser(), field)]
 
 
 def _of_file(path: Path, field: str) -> str:

@@ -1,12 +1,15 @@
 """The mistakes that can be seen without reading the data: quick enough for ``mgdist check``."""
 
 from pathlib import Path
+from typing import assert_never
 
 from mgdist.data.sources.docstrings import COLUMNS, root_of
-from mgdist.data.sources.documents import Columns, columns_of
+from mgdist.data.sources.examples import Columns, columns_of_job
 from mgdist.data.sources.files import addresses, find, rows_of
+from mgdist.data.sources.folders import COLUMNS as FOLDERS
+from mgdist.data.sources.folders import files_below, folders_of
 from mgdist.errors import DataError
-from mgdist.job.data import DocstringsSpec, FilesSpec, HuggingFaceSpec
+from mgdist.job.data import DocstringsSpec, FilesSpec, FoldersSpec, HuggingFaceSpec, SklearnSpec
 from mgdist.job.spec import Job
 
 
@@ -18,7 +21,7 @@ def inspect(job: Job) -> None:
     Raises:
         DataError: it is not, or has not.
     """
-    columns = columns_of(job)
+    columns = columns_of_job(job)
     match job.data.source:
         case FilesSpec() as spec:
             _inspect_files(spec, columns)
@@ -29,6 +32,14 @@ def inspect(job: Job) -> None:
             columns.pick(COLUMNS, "docstrings")
             for package in packages:
                 root_of(package)
+        case FoldersSpec() as spec:
+            columns.pick(FOLDERS, "a folder of classes")
+            for field, folder in folders_of(spec).items():
+                files_below(Path(folder).expanduser(), field)
+        case SklearnSpec():
+            pass  # its columns are known once scikit-learn is imported, which takes a second
+        case _ as never:
+            assert_never(never)
 
 
 def _inspect_files(spec: FilesSpec, columns: Columns) -> None:

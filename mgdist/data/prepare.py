@@ -1,21 +1,33 @@
 """From a job to a prepared data set: read, split, fit, cut, write."""
 
 import json
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mgdist.data.dataset import ABOUT, FORMAT, SEEN, TEXTS, TOKENIZER, Dataset, Shard
-from mgdist.data.fit import fit, look_through
-from mgdist.data.sources.documents import Documents
+from mgdist.data.dataset import ABOUT, FORMAT, SEEN, TARGETS, Dataset, Shard, is_dense
+from mgdist.data.fitting.fit import fit
+from mgdist.data.raws import save, save_raws
+from mgdist.data.seen import look_through
+from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.read import read
-from mgdist.data.split import Splits, split, targets
+from mgdist.data.split import Splits, split
+from mgdist.data.stored import Ragged, save_dense, save_ragged
+from mgdist.data.targets import encode
 from mgdist.errors import DataError
+from mgdist.job.audio import AudioSpec
+from mgdist.job.image import ImageSpec
 from mgdist.job.spec import Job
 from mgdist.runs import reported, write
-from mgdist_edge.inputs import tokenizer_json
+from mgdist_edge.errors import InputError
+from mgdist_edge.inputs import Input, parts_of
+from mgdist_edge.raws import Raw, raw_json
+from mgdist_edge.table import TableInput
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Task, task_json
 from mgdist_edge.text import TextInput
 
 
@@ -23,25 +35,26 @@ def prepare(job: Job, folder: Path) -> Dataset:
     """Read what a job points at, and write it as arrays that training maps into memory.
 
     Args:
-        job: source, input, splits, granularities, n-grams and seed are read.
+        job: source, inputs, splits, granularities, n-grams and seed are read.
         folder: is made; ``dataset.json`` is written last, so that a folder with it is whole.
 
     Raises:
         DataError: the source, a column, a record, a label or a split is wrong; says where, and what to do.
         RunError: the folder cannot be written.
     """
-    splits = split(read(job), job.data, seed=job.seed)
+    splits = split(read(job), job)
     _check_batch(job, len(splits.train))
-    text = fit(splits.train.texts, job)
+    first, task = next(iter(splits.tasks.items()))
+    inputs = fit(job, splits.train.raws, encode(task, splits.train.targets[first]))
     with reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ABOUT).unlink(missing_ok=True)
-        for name, documents in splits.named().items():
-            _write(folder / name, documents, splits.labels, text)
-        write(folder / TOKENIZER, tokenizer_json(text))
-        seen = look_through(Shard.open(folder / "train", list(text.levels)), text.rows, len(splits.labels))
-        _save(folder / SEEN, seen.counts)
-        write(folder / ABOUT, json.dumps(_about(splits, text), indent=1))
+        for name, examples in splits.named().items():
+            _write(folder / name, examples, inputs, splits.tasks)
+        for name, part in parts_of(inputs).items():
+            write(folder / name, part)
+        _look_through(folder, inputs, splits.tasks)
+        write(folder / ABOUT, json.dumps({**_about(splits, inputs), "augment": _augment(job)}, indent=1))
     return Dataset.open(folder)
 
 
@@ -53,37 +66,76 @@ def _check_batch(job: Job, rows: int) -> None:
         )
 
 
-def _write(folder: Path, documents: Documents, labels: tuple[str, ...], text: TextInput) -> None:
-    """Cut the documents of a split into ids, as the device does, and write its arrays and its raw texts."""
-    views = [text.views(document) for document in documents.texts]
-    counts = np.array([[len(view.samples), *map(len, view.lengths)] for view in views])
+def _write(folder: Path, examples: Examples, inputs: Mapping[str, Input], tasks: Mapping[str, Task]) -> None:
+    """Cut the examples of a split into views, as the device does, and write its arrays and its raw values."""
     folder.mkdir(exist_ok=True)
-    _save(folder / "samples.npy", np.concatenate([view.samples for view in views]))
-    for number, level in enumerate(text.levels):
-        _save(folder / f"lengths_{level}.npy", np.concatenate([view.lengths[number] for view in views]))
-    _save(folder / "first.npy", np.pad(np.cumsum(counts, axis=0), ((1, 0), (0, 0))).T)
-    _save(folder / "targets.npy", targets(documents, labels))
-    write(folder / TEXTS, "".join(json.dumps(document) + "\n" for document in documents.texts))
+    for name, fitted in inputs.items():
+        (folder / name).mkdir(exist_ok=True)
+        raws = examples.raws[name]
+        if is_dense(fitted):
+            save_dense(folder / name, _rows_of(fitted, raws), fitted.views(raws[0]).lengths)
+        else:
+            save_ragged(folder / name, list(fitted.levels), [fitted.views(raw) for raw in raws])
+        save_raws(folder / name, raws)
+    for name, task in tasks.items():
+        save(folder / TARGETS.format(name=name), encode(task, examples.targets[name]))
 
 
-def _save(path: Path, array: NDArray[np.generic]) -> None:
-    """Write an array as ``np.save`` does, which itself does not tell why a write failed, such as a full disk."""
-    array = np.ascontiguousarray(array)
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-        file.write(array.data)
+def _rows_of(fitted: Input, raws: Sequence[Raw]) -> NDArray[np.float32] | None:
+    """Return the rows of a table as it cuts them; None where the raw values are that already."""
+    if not isinstance(fitted, TableInput):
+        return None
+    rows = cast(Sequence[Mapping[str, object]], raws)
+    try:
+        return fitted.rows_of({column: [row[column] for row in rows] for column in fitted.columns})
+    except InputError as error:
+        raise DataError(f"data.input: {error}") from None
 
 
-def _about(splits: Splits, text: TextInput) -> dict[str, object]:
+def _look_through(folder: Path, inputs: Mapping[str, Input], tasks: Mapping[str, Task]) -> None:
+    """Count for each input that reads ids in which training documents they stand, by class of the first head."""
+    train = Shard.open(folder / "train", inputs, list(tasks))
+    members = _members(next(iter(tasks.values())), next(iter(train.targets.values())))
+    for name, fitted in inputs.items():
+        if isinstance(fitted, TextInput):
+            stored = train.inputs[name]
+            assert isinstance(stored, Ragged), "texts differ in length"
+            save(folder / SEEN.format(name=name), look_through(stored, members, fitted.rows).counts)
+
+
+def _members(task: Task, targets: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Return which classes each example belongs to, (R, K); one class of all where the head learns none."""
+    match task:
+        case Classify() | Ordinal():
+            return np.equal.outer(np.asarray(targets), np.arange(task.outputs))
+        case MultiLabel():
+            return np.asarray(targets, dtype=bool)
+        case _:
+            return np.ones((len(targets), 1), bool)
+
+
+def _augment(job: Job) -> dict[str, object]:
+    """Return how the training examples of each input are varied."""
+    return {
+        name: spec.augment.model_dump(mode="json")
+        for name, spec in job.inputs.items()
+        if isinstance(spec, ImageSpec | AudioSpec) and spec.augment is not None
+    }
+
+
+def _about(splits: Splits, inputs: Mapping[str, Input]) -> dict[str, object]:
     content = sha256()
-    for name, documents in splits.named().items():
-        content.update(json.dumps([name, documents.labels, documents.texts]).encode())
+    for name, examples in splits.named().items():
+        content.update(json.dumps([name, examples.targets]).encode())
+        for raws in examples.raws.values():
+            for raw in raws:
+                content.update(json.dumps(raw_json(raw)).encode())
     return {
         "format": FORMAT,
-        "labels": splits.labels,
-        "input": text.as_json(),
+        "tasks": {name: task_json(task) for name, task in splits.tasks.items()},
+        "inputs": {name: fitted.as_json() for name, fitted in inputs.items()},
         "digest": content.hexdigest(),
-        "rows": {name: len(documents) for name, documents in splits.named().items()},
-        "skipped": {name: documents.left_out for name, documents in splits.named().items()},
-        "skipped_first": {name: documents.skipped for name, documents in splits.named().items()},
+        "rows": {name: len(examples) for name, examples in splits.named().items()},
+        "skipped": {name: examples.left_out for name, examples in splits.named().items()},
+        "skipped_first": {name: examples.skipped for name, examples in splits.named().items()},
     }

@@ -1,70 +1,71 @@
 """Which rows are learned from, which are chosen by, and which are held back: stratified and seeded."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mgdist.data.sources.documents import Documents, Given
+from mgdist.data.sources.examples import Examples, Given
+from mgdist.data.targets import fit_tasks, require_known, strata, with_labels, without_rare
 from mgdist.errors import DataError
-from mgdist.job.data import DataSpec
+from mgdist.job.spec import Job
+from mgdist_edge.tasks import Task
 
 Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The documents of a job.
+    """The examples of a job.
 
     Attributes:
-        labels: name of each class.
+        tasks: what each head answers.
         train: to learn from.
         valid: to choose by.
         test: nothing is chosen by.
     """
 
-    labels: tuple[str, ...]
-    train: Documents
-    valid: Documents
-    test: Documents
+    tasks: dict[str, Task]
+    train: Examples
+    valid: Examples
+    test: Examples
 
-    def named(self) -> dict[str, Documents]:
+    def named(self) -> dict[str, Examples]:
         """Return the splits by their names."""
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
 
-def split(given: Given, spec: DataSpec, *, seed: int) -> Splits:
+def split(given: Given, job: Job) -> Splits:
     """Return all three splits; those that the source lacks are drawn from train.
 
     Args:
         given: what was read.
-        spec: shares, limit, and whether rows of a class that is too rare to be split are left out.
-        seed: the same seed draws the same rows.
+        job: tells the heads, the shares, the limit, the seed, and whether rows of a class that is too rare to be split
+            are left out.
 
     Raises:
         DataError: a split is empty, there is one class only, a class has too few rows, or the test has a
             class that train lacks.
     """
-    parts = 1 + (given.valid is None) + (given.test is None)
-    train = _without_rare(given.train, least=max(2, parts), skip=spec.on_bad_record == "skip")
-    labels = _label_set(train)
-    rng = np.random.default_rng([seed, 0])
+    spec, parts = job.data, 1 + (given.valid is None) + (given.test is None)
+    whole = with_labels(given.train, job.heads)
+    _require_rows("train", whole)
+    train = without_rare(whole, job.heads, least=max(2, parts), skip=spec.on_bad_record == "skip")
+    tasks = fit_tasks(job.heads, train)
+    rng = np.random.default_rng([job.seed, 0])
     held = {"valid": given.valid, "test": given.test}
     sizes = {name: round(getattr(spec.split, name) * len(train)) for name in held if held[name] is None}
     for name, size in sizes.items():
-        drawn = draw(targets(train, labels), size, rng, leave=len(sizes) - list(sizes).index(name))
+        drawn = draw(strata(tasks, train), size, rng, leave=len(sizes) - list(sizes).index(name))
         held[name] = replace(train.take(drawn), skipped=(), left_out=0)  # they are told once, with train
         train = train.take(np.setdiff1d(np.arange(len(train)), drawn))
-    valid, test = (_known(name, documents, labels) for name, documents in held.items() if documents is not None)
-    return Splits(labels, *(_limited(part, labels, spec.limit, rng) for part in (train, valid, test)))
-
-
-def targets(documents: Documents, labels: tuple[str, ...]) -> Rows:
-    """Return the index of each document's label."""
-    index = {label: number for number, label in enumerate(labels)}
-    return np.array([index[label] for label in documents.labels], np.int64)
+    found = {"train": train}
+    for name, examples in held.items():
+        assert examples is not None, "what the source lacks was drawn"
+        kept = with_labels(examples, job.heads)
+        _require_rows(name, kept)
+        found[name] = require_known(name, kept, tasks, job.heads)
+    return Splits(tasks, **{name: _limited(part, tasks, spec.limit, rng) for name, part in found.items()})
 
 
 def draw(classes: Rows, size: int, rng: np.random.Generator, *, leave: int) -> Rows:
@@ -94,60 +95,18 @@ def _shares(counts: Rows, size: int, leave: int) -> Rows:
     return bounded
 
 
-def _without_rare(train: Documents, *, least: int, skip: bool) -> Documents:
-    """Return the documents whose class has at least ``least`` of them."""
-    if not train.texts:
-        raise DataError(f"data.source.train: expected rows; it has none{_because_skipped(train)}")
-    counts = Counter(train.labels)
-    rare = {label: count for label, count in sorted(counts.items()) if count < least}
-    if not rare:
-        return train
-    if not skip:
-        raise DataError(
-            f"task.label: {_counted(rare)}; expected at least {least} to train on and to hold out; "
-            "add some, remove the label, or set data.on_bad_record: skip"
-        )
-    kept = train.take(row for row, label in enumerate(train.labels) if label not in rare)
-    notes = tuple(f"task.label: {label!r} has {count} of {least} examples" for label, count in rare.items())
-    return Documents(kept.texts, kept.labels, train.skipped + notes, train.left_out + sum(rare.values()))
+def _require_rows(name: str, examples: Examples) -> None:
+    if len(examples):
+        return
+    out = examples.left_out
+    because = f"; {out} bad records were left out, first {examples.skipped[0]}" if out else ""
+    raise DataError(f"data.source.{name}: expected rows; it has none{because}")
 
 
-def _counted(rare: dict[str, int]) -> str:
-    named = [f"{label!r} has {count} example{'s' * (count > 1)}" for label, count in list(rare.items())[:5]]
-    return ", ".join(named) + (f", and {len(rare) - 5} labels more" if len(rare) > 5 else "")
-
-
-def _label_set(train: Documents) -> tuple[str, ...]:
-    labels = set(train.labels)
-    if len(labels) < 2:
-        only = next(iter(labels), "none")
-        raise DataError(f"task.label: expected at least two classes; all rows are {only!r}; choose another column")
-    if all(label.removeprefix("-").isdecimal() for label in labels):
-        return tuple(sorted(labels, key=lambda label: (int(label), label)))
-    return tuple(sorted(labels))
-
-
-def _known(name: str, documents: Documents, labels: Iterable[str]) -> Documents:
-    if not documents.texts:
-        raise DataError(f"data.source.{name}: expected rows; it has none{_because_skipped(documents)}")
-    unknown = sorted(set(documents.labels).difference(labels))
-    if unknown:
-        named = ", ".join(map(repr, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
-        raise DataError(
-            f"data.source.{name}: label {named} is not among the training labels; remove these rows, or train on some"
-        )
-    return documents
-
-
-def _because_skipped(documents: Documents) -> str:
-    if not documents.left_out:
-        return ""
-    return f"; {documents.left_out} bad records were left out, first {documents.skipped[0]}"
-
-
-def _limited(documents: Documents, labels: tuple[str, ...], limit: int | None, rng: np.random.Generator) -> Documents:
-    if limit is None or len(documents) <= limit:
-        return documents
-    if limit < len(labels):
-        raise DataError(f"data.limit: expected at least one row for each of {len(labels)} labels; got {limit}")
-    return documents.take(draw(targets(documents, labels), limit, rng, leave=0))
+def _limited(examples: Examples, tasks: dict[str, Task], limit: int | None, rng: np.random.Generator) -> Examples:
+    if limit is None or len(examples) <= limit:
+        return examples
+    classes = strata(tasks, examples)
+    if limit < (count := int(classes.max()) + 1):
+        raise DataError(f"data.limit: expected at least one row for each of {count} labels; got {limit}")
+    return examples.take(draw(classes, limit, rng, leave=0))

@@ -1,6 +1,6 @@
-"""The trained network's answers and scores, beside those of the linear baseline.
+"""The trained network's answers and scores, beside those of a simple baseline.
 
-Legend: R rows of a split, K classes.
+Legend: R rows of a split, K outputs of a head.
 """
 
 import json
@@ -13,19 +13,24 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import nn
 
 from mgdist.data.batches import evaluation_batches
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.evaluate.baseline import baseline
-from mgdist.evaluate.metrics import Scores, score, verdict
+from mgdist.evaluate.scores import Heads, as_json, from_json, score, verdict
 from mgdist.job.spec import Job
 from mgdist.models.build import build
+from mgdist.models.heads import activated
 from mgdist.models.network import Network
 from mgdist.runs import write
+from mgdist_edge.tasks import Task
 
 AT_A_TIME = 256
 """Examples of one forward pass."""
 SCORES, SPLITS = "scores.json", ("valid", "test")
+Outputs = Mapping[str, NDArray[np.float32]]
+"""For each head, (R, K) probabilities or standardised numbers."""
 
 
 @dataclass(frozen=True)
@@ -33,57 +38,74 @@ class Evaluated:
     """How good a trained network is.
 
     Attributes:
-        valid: (R, K) its probabilities on the validation split.
+        valid: its outputs on the validation split.
         test: the same on the test split.
-        network: its scores by split.
-        baseline: those of the linear baseline, on the same rows.
+        network: its scores by split, and there by head.
+        baseline: those of the simple baseline, on the same rows; a head may lack one.
         verdicts: in plain words, what is wrong with it; empty where it beats chance and the baseline.
     """
 
-    valid: NDArray[np.float32]
-    test: NDArray[np.float32]
-    network: Mapping[str, Scores]
-    baseline: Mapping[str, Scores]
+    valid: Outputs
+    test: Outputs
+    network: Mapping[str, Heads]
+    baseline: Mapping[str, Heads]
     verdicts: tuple[str, ...]
 
     @classmethod
     def open(cls, folder: Path) -> "Evaluated":
         """Read what :func:`evaluate` left."""
         told = json.loads((folder / SCORES).read_text())
-        scores = {name: {s: Scores.from_json(told[name][s]) for s in SPLITS} for name in ("network", "baseline")}
-        valid, test = (np.load(folder / f"{split}.npy") for split in SPLITS)
+        scores = {name: {s: from_json(told[name][s]) for s in SPLITS} for name in ("network", "baseline")}
+        valid, test = (dict(np.load(folder / f"{split}.npz")) for split in SPLITS)
         return cls(valid, test, **scores, verdicts=tuple(told["verdicts"]))
 
 
 def evaluate(job: Job, dataset: Dataset, weights: Path, folder: Path) -> None:
-    """Score a trained network and the linear baseline on the validation and the test split.
+    """Score a trained network and the simple baseline on the validation and the test split.
 
-    Leaves ``valid.npy`` and ``test.npy`` (the probabilities) and ``scores.json`` in the folder.
+    Leaves ``valid.npz`` and ``test.npz`` (the outputs) and ``scores.json`` in the folder.
     """
     network, splits = restore(job, dataset, weights), {"valid": dataset.valid, "test": dataset.test}
-    linear, scores = baseline(dataset), {}
+    simple, scores = baseline(dataset), {}
     for name, shard in splits.items():
-        found = probabilities(network, shard)
-        np.save(folder / f"{name}.npy", found)
-        scores[name] = score(found, shard.targets)
+        found = answers(network, dataset.tasks, shard)
+        np.savez(folder / f"{name}.npz", allow_pickle=False, **found)
+        scores[name] = score(dataset.tasks, found, shard.targets)
     told = {
-        "network": {name: part.as_json() for name, part in scores.items()},
-        "baseline": {name: part.as_json() for name, part in linear.items()},
-        "verdicts": verdict(scores["test"], linear["test"]),
+        "network": {name: as_json(part) for name, part in scores.items()},
+        "baseline": {name: as_json(part) for name, part in simple.items()},
+        "verdicts": verdict(scores["test"], simple["test"]),
     }
     write(folder / SCORES, json.dumps(told, indent=1))
 
 
 def restore(job: Job, dataset: Dataset, weights: Path) -> Network:
     """Build a job's network with the weights that training left, ready to answer."""
-    network = build(job, rows=dataset.input.rows, classes=len(dataset.labels))
+    network = build(job, dataset.inputs, dataset.tasks)
     network.load_state_dict(load_file(weights))
     return network.eval()
 
 
-def probabilities(network: Network, shard: Shard) -> Float[np.ndarray, "R K"]:
-    """Return the network's probabilities for the rows of a split, in their order."""
+def answers(
+    network: nn.Module, tasks: Mapping[str, Task], shard: Shard, rank: int = 0, world: int = 1
+) -> dict[str, Float[np.ndarray, "R _"]]:
+    """Return the outputs of each head for the rows of a split, in their order.
+
+    Args:
+        network: is put into evaluation mode.
+        tasks: what each head answers.
+        shard: the split.
+        rank: which part of the rows, from 0.
+        world: parts of the rows; the outputs are those of one part.
+    """
+    network.eval()
+    device = next(network.parameters()).device
+    found: dict[str, list[NDArray[np.float32]]] = {
+        name: [np.zeros((0, t.outputs), np.float32)] for name, t in tasks.items()
+    }
     with torch.inference_mode():
-        found = [network(batch).softmax(1).numpy() for batch in evaluation_batches(shard, AT_A_TIME)]
-    stacked: NDArray[np.float32] = np.concatenate(found)
-    return stacked
+        for batch in evaluation_batches(shard, AT_A_TIME, rank, world):
+            outputs = network(batch.to(device))
+            for name, task in tasks.items():
+                found[name].append(activated(task, outputs[name].float()).cpu().numpy())
+    return {name: np.concatenate(parts) for name, parts in found.items()}

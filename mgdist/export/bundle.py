@@ -13,7 +13,7 @@ from mgdist_edge.archive import LARGEST, End, pack, pack_end
 from mgdist_edge.bundle import Bundle, examine, seal
 from mgdist_edge.errors import BundleError
 from mgdist_edge.golden import Golden
-from mgdist_edge.inputs import tokenizer_json
+from mgdist_edge.inputs import parts_of
 from mgdist_edge.manifest import Manifest, Part
 
 
@@ -57,7 +57,7 @@ def pack_bundle(model: bytes, manifest: Manifest, golden: Golden, readme: str | 
     if model[4:8] != b"TFL3" or b"mgdist-bundle-" in model[-200:]:
         raise ConvertError("model: expected a .tflite flatbuffer with nothing behind it; got another kind of file")
     parts = {
-        "tokenizer.json": tokenizer_json(manifest.input).encode(),
+        **parts_of(manifest.inputs),
         "labels.txt": "\n".join(manifest.labels).encode(),
         "golden.json": _json(golden.as_json()),
     }

@@ -1,21 +1,20 @@
 """Candidates: each format of the weights as a bundle, measured by the edge runtime; and the one that ships.
 
-Legend: R rows of a split, K classes.
+Legend: R rows of a split, K outputs of a head.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
-from numpy.typing import NDArray
 
 from mgdist.compress.choose import Candidate, Parity
 from mgdist.compress.quantize import quantize
 from mgdist.data.dataset import Dataset, Shard
-from mgdist.evaluate.metrics import Scores, score
+from mgdist.evaluate.network import Outputs
+from mgdist.evaluate.scores import Heads, as_json, from_json, named, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.card import card
 from mgdist.export.litert_route import device_levels
@@ -25,39 +24,40 @@ from mgdist.job.spec import Job
 from mgdist.runs import job_digest, versions, write
 from mgdist_edge.golden import Example, Golden
 from mgdist_edge.manifest import Manifest
+from mgdist_edge.raws import Raw, raw_json
 
 CANDIDATES, SHIPPED = "candidates.json", "shipped.json"
 GOLDEN_EXAMPLES, LONGEST_GOLDEN = 8, 20_000
 TIMED = 300
-"""Documents that a candidate is timed on."""
+"""Examples that a candidate is timed on."""
 
 
 def candidates(
     job: Job,
     dataset: Dataset,
     model: Path,
-    trained: Float[np.ndarray, "R K"],
+    trained: Outputs,
     created: str,
     folder: Path,
     tell: Callable[[Candidate], None],
 ) -> None:
     """Quantize a model to each format that the job allows, and measure each on the validation split.
 
-    Leaves ``METHOD.tflite`` (the flatbuffer), ``METHOD.bundle.tflite``, ``METHOD.npy`` (its probabilities)
+    Leaves ``METHOD.tflite`` (the flatbuffer), ``METHOD.bundle.tflite``, ``METHOD.npz`` (its outputs)
     and ``candidates.json`` in the folder.
 
     Args:
         job: as it was trained.
         dataset: that it was trained on.
         model: the converted network, float32.
-        trained: the trained network's probabilities on the validation split.
+        trained: the trained network's outputs on the validation split.
         created: when, in ISO 8601.
         folder: to write into.
         tell: hears of each candidate as it is measured.
     """
-    documents = _documents(dataset.valid, folder / "timed.jsonl")
+    timed = _timed(dataset.valid, folder / "timed.jsonl")
     found = []
-    for method in job.compress.methods:
+    for method in job.methods:
         quantized = quantize(model, method, flatbuffer(folder, method))
         packed = bundle(
             quantized.path,
@@ -65,16 +65,16 @@ def candidates(
             _golden(dataset.valid, trained),
             _bundle(folder, method),
         )
-        device, speed = answers(packed.path, dataset.valid), measure(packed.path, documents)
-        np.save(_answers(folder, method), device)
+        device, speed = answers(packed.path, dataset.valid), measure(packed.path, timed)
+        np.savez(_answers(folder, method), allow_pickle=False, **device)
         candidate = Candidate(
             method=method,
-            accuracy=score(device, dataset.valid.targets).accuracy,
+            quality=quality(score(dataset.tasks, device, dataset.valid.targets)),
             size=packed.size,
             latency=speed.latency,
             memory=speed.memory,
             weights=quantized.weights.shares,
-            parity=parity(device, trained),
+            parity=parity(dataset.tasks, device, trained),
         )
         tell(candidate)
         found.append(candidate)
@@ -94,20 +94,20 @@ class Shipped:
     Attributes:
         bundle: the file for the device.
         method: format of its weights.
-        test: its scores on the test split, by the edge runtime.
+        test: the scores of each head on the test split, by the edge runtime.
         parity: against the trained network, on the test split.
     """
 
     bundle: Path
     method: Method
-    test: Scores
+    test: Heads
     parity: Parity
 
     @classmethod
     def open(cls, folder: Path) -> "Shipped":
         """Read what :func:`ship` left."""
         fields = json.loads((folder / SHIPPED).read_text())
-        test, compared = Scores.from_json(fields["test"]), Parity(**fields["parity"])
+        test, compared = from_json(fields["test"]), Parity(**fields["parity"])
         return cls(folder / fields["bundle"], fields["method"], test, compared)
 
 
@@ -116,7 +116,7 @@ def ship(
     dataset: Dataset,
     chosen: Candidate,
     source: Path,
-    trained: Float[np.ndarray, "R K"],
+    trained: Outputs,
     created: str,
     folder: Path,
 ) -> None:
@@ -127,29 +127,23 @@ def ship(
         dataset: that it was trained on.
         chosen: the candidate that ships.
         source: folder of the candidates.
-        trained: the trained network's probabilities on the test split.
+        trained: the trained network's outputs on the test split.
         created: when, in ISO 8601.
         folder: to write into.
     """
     packed = _bundle(source, chosen.method)
     device = answers(packed, dataset.test)
-    test, compared = score(device, dataset.test.targets), parity(device, trained)
-    metrics = {
-        "accuracy": test.accuracy,
-        "macro_f1": test.macro_f1,
-        "ece": test.ece,
-        "valid_accuracy": chosen.accuracy,
-        "latency_seconds": chosen.latency,
-    }
+    test, compared = score(dataset.tasks, device, dataset.test.targets), parity(dataset.tasks, device, trained)
+    metrics = {**named(test), "valid_quality": chosen.quality, "latency_seconds": chosen.latency}
     manifest = replace(
         _manifest(job, dataset, chosen.method, created),
         metrics=metrics,
         parity=asdict(compared),
     )
-    golden = _golden(dataset.valid, np.load(_answers(source, chosen.method)))
+    golden = _golden(dataset.valid, dict(np.load(_answers(source, chosen.method))))
     name = f"{job.name}.tflite"
     bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job))
-    told = {"bundle": name, "method": chosen.method, "test": test.as_json(), "parity": asdict(compared)}
+    told = {"bundle": name, "method": chosen.method, "test": as_json(test), "parity": asdict(compared)}
     write(folder / SHIPPED, json.dumps(told, indent=1))
 
 
@@ -163,8 +157,8 @@ def _bundle(folder: Path, method: Method) -> Path:
 
 
 def _answers(folder: Path, method: Method) -> Path:
-    """Return where a candidate's probabilities on the validation split lie; the golden examples are some of them."""
-    return folder / f"{method}.npy"
+    """Return where a candidate's outputs on the validation split lie; the golden examples are some of them."""
+    return folder / f"{method}.npz"
 
 
 def _manifest(job: Job, dataset: Dataset, method: Method, created: str) -> Manifest:
@@ -172,10 +166,9 @@ def _manifest(job: Job, dataset: Dataset, method: Method, created: str) -> Manif
         name=job.name,
         created=created,
         license=job.run.license,
-        task=job.task.kind,
-        labels=dataset.labels,
-        input=dataset.input,
-        levels=device_levels(job, dataset.input.order),
+        tasks=dataset.tasks,
+        inputs=dataset.inputs,
+        levels=device_levels(job, dataset.inputs),
         method=method,
         job_digest=job_digest(job),
         data_digest=dataset.digest,
@@ -185,19 +178,26 @@ def _manifest(job: Job, dataset: Dataset, method: Method, created: str) -> Manif
     )
 
 
-def _golden(shard: Shard, probabilities: NDArray[np.float32]) -> Golden:
-    """Pick documents from short to long, with the answers given."""
-    texts = shard.texts()
-    ranked = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-    ranked = [row for row in ranked if len(texts[row]) <= LONGEST_GOLDEN] or ranked[:1]
+def _golden(shard: Shard, outputs: Outputs) -> Golden:
+    """Pick examples from short to long, with the outputs given."""
+    sizes = [_size(shard.raw(row)) for row in range(len(shard))]
+    ranked = sorted(range(len(shard)), key=sizes.__getitem__)
+    ranked = [row for row in ranked if sizes[row] <= LONGEST_GOLDEN] or ranked[:1]
     places = np.linspace(0, len(ranked) - 1, min(GOLDEN_EXAMPLES, len(ranked))).astype(int)
     rows = [ranked[place] for place in dict.fromkeys(places.tolist())]
-    return Golden(tuple(Example(texts[row], tuple(probabilities[row].tolist())) for row in rows))
+    answers = {row: {name: tuple(values[row].tolist()) for name, values in outputs.items()} for row in rows}
+    return Golden(tuple(Example(shard.raw(row), answers[row]) for row in rows))
 
 
-def _documents(shard: Shard, path: Path) -> Path:
-    """Write evenly chosen documents for timing."""
-    texts = shard.texts()
-    step = max(1, len(texts) // TIMED)
-    write(path, "".join(json.dumps({"text": text}) + "\n" for text in texts[::step][:TIMED]))
+def _size(raws: Mapping[str, Raw]) -> int:
+    """Return about how much of a file an example takes."""
+    return sum(raw.nbytes if isinstance(raw, np.ndarray) else len(raw) for raw in raws.values())
+
+
+def _timed(shard: Shard, path: Path) -> Path:
+    """Write evenly chosen examples for timing."""
+    step = max(1, len(shard) // TIMED)
+    rows = range(0, len(shard), step)[:TIMED]
+    lines = ({name: raw_json(raw) for name, raw in shard.raw(row).items()} for row in rows)
+    write(path, "".join(json.dumps(line) + "\n" for line in lines))
     return path

@@ -1,30 +1,34 @@
 """The model card: what a person who finds the file should know."""
 
+from typing import assert_never
+
+from mgdist.job.data import columns_of_input
 from mgdist.job.spec import Job
-from mgdist_edge.manifest import Manifest
+from mgdist.job.task import columns_of
+from mgdist_edge.manifest import Level, Manifest
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
 
 
 def card(manifest: Manifest, job: Job) -> str:
     """Return a bundle's README in Markdown."""
-    levels = "\n".join(
-        f"- `{level.name}_N` for N in {list(level.counts)}: "
-        + (
-            f"`ids` int32 (N, {level.length}, {level.channels})"
-            if level is manifest.levels[0]
-            else f"`samples` float32 (N, {level.length}, {level.channels}), `mask` float32 (N, {level.length})"
-        )
-        + f" -> `vectors` float32 (N, {level.width})"
-        for level in manifest.levels
-    )
-    inputs = ", ".join(f"`{level.name}` float32 (1, {level.width})" for level in manifest.levels)
+    levels = "\n".join(map(_level, manifest.levels))
+    summaries = ", ".join(f"`{level.key}` float32 (1, {level.width})" for level in manifest.levels)
+    outputs = ", ".join(f"`{name}` float32 (1, {task.outputs})" for name, task in manifest.tasks.items())
     metrics = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
+    heads = "\n".join(f"- `{name}`: {_task(task)}" for name, task in manifest.tasks.items())
+    reads = ", ".join(column for spec in job.inputs.values() for _, column in columns_of_input(spec))
+    learns = ", ".join(column for head in job.heads.values() for _, column in columns_of(head))
+    kinds = ", ".join(f"{spec.kind}" for spec in job.inputs.values())
     return f"""# {manifest.name}
 
-Classifies a text as one of {len(manifest.labels)} labels (`labels.txt`). Made by mgdist {manifest.versions["mgdist"]}
-from column(s) {", ".join(job.data.input.columns)} with label {job.task.label}; weights are {manifest.method}.
+Reads {kinds} and answers:
+
+{heads}
+
+Made by mgdist {manifest.versions["mgdist"]} from column(s) {reads} with {learns}; weights are {manifest.method}.
 Licence: {manifest.license or "not stated"}.
 
-Run it: `pip install mgdist-edge`, then `mgdist-edge predict FILE --text "..."`; prove a device right with
+Run it: `pip install mgdist-edge`, then `mgdist-edge predict FILE --file EXAMPLE`; prove a device right with
 `mgdist-edge selftest FILE`.
 
 | measured on the test split by the edge runtime | |
@@ -34,9 +38,30 @@ Run it: `pip install mgdist-edge`, then `mgdist-edge predict FILE --text "..."`;
 Any TFLite runtime loads this file. Its signatures:
 
 {levels}
-- `head`: {inputs} -> `probabilities` float32 (1, {len(manifest.labels)})
+- `head`: {summaries} -> {outputs}
 
-A level's units are the samples of the next one. The head reads for each level the mean of its units' vectors, each
-weighted by the number of its samples. How a text becomes ids is in `tokenizer.json` and `manifest.json`;
-`golden.json` holds texts with the expected probabilities.
+A level reads a raw view, or its samples are the units of the level before it. The head reads for each level the mean of
+its units' vectors, each weighted by the number of its samples. How a raw value is read is in `manifest.json` (and the
+vocabulary of a text in `tokenizer.json`); `golden.json` holds examples with the expected outputs.
 """
+
+
+def _level(level: Level) -> str:
+    shape = f"(N, {level.length}, {level.channels})"
+    read = f"`ids` int32 {shape}" if level.reads == "ids" else f"`samples` float32 {shape}"
+    mask = f", `mask` float32 (N, {level.length})" if level.masked else ""
+    return f"- `{level.key}_N` for N in {list(level.counts)}: {read}{mask} -> `vectors` float32 (N, {level.width})"
+
+
+def _task(task: Task) -> str:
+    match task:
+        case Classify(labels):
+            return f"one of {len(labels)} labels, with probabilities"
+        case Ordinal(labels):
+            return f"one of {len(labels)} labels in their order, with probabilities"
+        case MultiLabel(labels):
+            return f"any of {len(labels)} labels, each with a probability of its own"
+        case Regress(names):
+            return f"{', '.join(names)}, standardised by the mean and the deviation in `manifest.json`"
+        case _ as never:
+            assert_never(never)

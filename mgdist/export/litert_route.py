@@ -7,7 +7,7 @@ converter accepts no others.
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,16 @@ from torch import Tensor, nn
 
 from mgdist.apart import ApartError, apart
 from mgdist.errors import ConvertError
+from mgdist.job.shapes import Shape, shapes, unit_counts
 from mgdist.job.spec import Job
+from mgdist.models.heads import activated
 from mgdist.models.network import Network
 from mgdist.runs import write
+from mgdist_edge.image import ImageInput
+from mgdist_edge.inputs import Input
 from mgdist_edge.manifest import Level
+from mgdist_edge.tasks import Task
+from mgdist_edge.text import TextInput
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Converted:
 
     Attributes:
         path: the .tflite file.
-        levels: its signatures ``{name}_{count}``, finest first; beside them stands ``head``.
+        levels: its signatures ``{key}_{count}``; beside them stands ``head``.
         size: bytes of the file.
         seconds: that the conversion took.
     """
@@ -56,7 +62,9 @@ class Signature:
     inputs: dict[str, Tensor]
 
 
-def convert(network: Network, job: Job, order: int, destination: Path) -> Converted:
+def convert(
+    network: Network, job: Job, inputs: Mapping[str, Input], tasks: Mapping[str, Task], destination: Path
+) -> Converted:
     """Write a network as a .tflite file: float32, one signature a level and unit count, and the head.
 
     The work is done in a process of its own: the converter switches jax to 64 bits, prints, and takes
@@ -65,45 +73,52 @@ def convert(network: Network, job: Job, order: int, destination: Path) -> Conver
     Args:
         network: trained; it is not changed.
         job: that it was built from.
-        order: O, the ids of a sample: 1 for words only, 2 with pairs.
+        inputs: fitted, by name.
+        tasks: what each head answers.
         destination: the file to write, as a whole or not at all.
 
     Raises:
         ConvertError: an operator of a level does not convert; says which level.
     """
     started = time.monotonic()
-    levels = device_levels(job, order)
+    levels = device_levels(job, inputs)
     try:
-        model = apart(flatbuffer, copy.deepcopy(network).cpu(), levels)
+        model = apart(flatbuffer, copy.deepcopy(network).cpu(), levels, dict(tasks))
     except ApartError as error:
         raise ConvertError(f"the converter stopped: {error}") from None
     write(destination, model)
     return Converted(destination, levels, len(model), time.monotonic() - started)
 
 
-def device_levels(job: Job, order: int) -> tuple[Level, ...]:
-    """Return what the device knows of each level, finest first.
+def device_levels(job: Job, inputs: Mapping[str, Input]) -> tuple[Level, ...]:
+    """Return what the device knows of each level: of each input, finest first.
 
     Args:
         job: what is asked for.
-        order: O, the ids of a sample.
+        inputs: fitted, by name.
     """
-    levels: list[Level] = []
-    read, channels = order, job.model.embedding.width or job.model.width
-    for name, spec in job.granularities.items():
-        # The coarsest level has one unit, the whole document.
-        counts = job.device.unit_counts if len(levels) + 1 < len(job.granularities) else (1,)
-        channels = spec.unit_width(channels, job.model.width)
-        levels.append(Level(name=name, length=spec.length, channels=read, width=channels, counts=counts))
-        read = channels
-    return tuple(levels)
+    return tuple(_level(job, shape, inputs[shape.input]) for shape in shapes(job))
 
 
-def flatbuffer(network: Network, levels: tuple[Level, ...]) -> bytes:
+def _level(job: Job, shape: Shape, fitted: Input) -> Level:
+    raw, ids = shape.reads == "raw", isinstance(fitted, TextInput)
+    return Level(
+        name=shape.name,
+        input=shape.input,
+        reads="units" if not raw else "ids" if ids else "samples",
+        length=shape.spec.samples(shape.axes),
+        channels=fitted.channels[shape.inner] if raw else shape.channels,
+        width=shape.width,
+        counts=unit_counts(job, shape.input, shape.inner),
+        masked=not (raw and ids) and not isinstance(fitted, ImageInput),
+    )
+
+
+def flatbuffer(network: Network, levels: tuple[Level, ...], tasks: Mapping[str, Task]) -> bytes:
     """Return the bytes of the device model; better called through ``apart``."""
     import litert_torch
 
-    wanted = list(signatures(network.eval().float().requires_grad_(False), levels))
+    wanted = list(signatures(network.eval().float().requires_grad_(False), levels, tasks))
     try:
         return _joined(litert_torch, wanted)
     except Exception as error:  # noqa: BLE001  torch, jax and MLIR each raise errors of their own
@@ -112,36 +127,55 @@ def flatbuffer(network: Network, levels: tuple[Level, ...]) -> bytes:
         raise ConvertError(f"{where}: expected operators that convert; got: {reason}; use another encoder") from None
 
 
-def signatures(network: Network, levels: tuple[Level, ...]) -> Iterator[Signature]:
-    """Yield the entries of the device model: each level at each unit count, then the head."""
-    for index, (level, module) in enumerate(zip(levels, network.levels.values(), strict=True)):
+def signatures(network: Network, levels: tuple[Level, ...], tasks: Mapping[str, Task]) -> Iterator[Signature]:
+    """Yield the entries of the device model: each level at each unit count, then the heads."""
+    for level in levels:
+        module = network.levels[level.key]
+        if level.key in network.embeddings:
+            module = Embedded(network.embeddings[level.key], module)
         for count in level.counts:
-            units = (count, level.length, level.channels)
-            if index == 0:
-                finest = Finest(network.embedding, module)
-                yield Signature(f"{level.name}_{count}", finest, {"ids": torch.ones(units, dtype=torch.int32)})
-            else:
-                inputs = {"samples": torch.zeros(units), "mask": torch.ones(units[:2])}
-                yield Signature(f"{level.name}_{count}", Coarser(module), inputs)
-    summaries = {level.name: torch.zeros(1, level.width) for level in levels}
-    yield Signature("head", Outcome(network.fusion, network.head), summaries)
+            shape, mask = (count, level.length, level.channels), torch.ones(count, level.length)
+            match level.reads:
+                case "ids":
+                    ids = {"ids": torch.ones(shape, dtype=torch.int32)}
+                    yield Signature(f"{level.key}_{count}", OfIds(module), ids)
+                case "samples" | "units" if level.masked:
+                    inputs = {"samples": torch.zeros(shape), "mask": mask}
+                    yield Signature(f"{level.key}_{count}", OfSamples(module), inputs)
+                case "samples" | "units":
+                    yield Signature(f"{level.key}_{count}", OfFull(module), {"samples": torch.zeros(shape)})
+    summaries = {level.key: torch.zeros(1, level.width) for level in levels}
+    yield Signature("head", Outcome(network.fusion, network.heads, tasks), summaries)
 
 
-class Finest(nn.Module):
-    """The level that reads ids: padding is where the word's id is 0."""
+class Embedded(nn.Module):
+    """A level behind the embedding of what it reads."""
 
     def __init__(self, embedding: nn.Module, level: nn.Module) -> None:
         super().__init__()
         self.embedding, self.level = embedding, level
 
+    def forward(self, samples: Tensor, mask: Float[Tensor, "N S"]) -> Float[Tensor, "N W"]:
+        """Return the units' vectors."""
+        vectors: Tensor = self.level(self.embedding(samples), mask)
+        return vectors
+
+
+class OfIds(nn.Module):
+    """A level that reads ids: padding is where the word's id is 0."""
+
+    def __init__(self, level: nn.Module) -> None:
+        super().__init__()
+        self.level = level
+
     def forward(self, ids: Int[Tensor, "N S O"]) -> dict[str, Float[Tensor, "N W"]]:
         """Return the units' vectors."""
         mask = (ids[:, :, 0] != 0).float()
-        return {"vectors": self.level(self.embedding(ids), mask)}
+        return {"vectors": self.level(ids, mask)}
 
 
-class Coarser(nn.Module):
-    """A level that reads the vectors of the finer one."""
+class OfSamples(nn.Module):
+    """A level that reads readings, or the vectors of the finer one."""
 
     def __init__(self, level: nn.Module) -> None:
         super().__init__()
@@ -152,17 +186,29 @@ class Coarser(nn.Module):
         return {"vectors": self.level(samples, mask)}
 
 
-class Outcome(nn.Module):
-    """From the levels' summaries to probabilities."""
+class OfFull(nn.Module):
+    """A level whose units are always full, so that it needs no mask."""
 
-    def __init__(self, fusion: nn.Module, head: nn.Module) -> None:
+    def __init__(self, level: nn.Module) -> None:
         super().__init__()
-        self.fusion, self.head = fusion, head
+        self.level = level
 
-    def forward(self, **summaries: Float[Tensor, "B _"]) -> dict[str, Float[Tensor, "B K"]]:
-        """Return the probability of each class."""
-        logits = self.head(self.fusion(list(summaries.values())))
-        return {"probabilities": torch.softmax(logits, 1)}
+    def forward(self, samples: Float[Tensor, "N S C"]) -> dict[str, Float[Tensor, "N W"]]:
+        """Return the units' vectors."""
+        return {"vectors": self.level(samples, torch.ones_like(samples[:, :, 0]))}
+
+
+class Outcome(nn.Module):
+    """From the levels' summaries to what each head answers."""
+
+    def __init__(self, fusion: nn.Module, heads: nn.ModuleDict, tasks: Mapping[str, Task]) -> None:
+        super().__init__()
+        self.fusion, self.heads, self.tasks = fusion, heads, dict(tasks)
+
+    def forward(self, **summaries: Float[Tensor, "B _"]) -> dict[str, Float[Tensor, "B _"]]:
+        """Return the outputs of each head: probabilities, or standardised numbers."""
+        fused = self.fusion(list(summaries.values()))
+        return {name: activated(task, self.heads[name](fused)) for name, task in self.tasks.items()}
 
 
 def _joined(litert_torch: Any, wanted: list[Signature]) -> bytes:

@@ -1,13 +1,15 @@
 """Proving what ships: the bundle's answers, size and speed, by the runtime that ships.
 
-Legend: R rows of a split, K classes.
+Legend: R rows of a split, K outputs of a head.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +20,10 @@ from mgdist.data.dataset import Shard
 from mgdist.errors import ConvertError
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.runtime import Runtime
-from mgdist_edge.views import Views
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+
+CLOSE = 0.02
+"""Standard deviations that two numbers may differ by and still be called the same answer."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Speed:
     """What a bundle costs, measured in a process of its own on one thread.
 
     Attributes:
-        latency: median seconds from raw text to label.
+        latency: median seconds from raw to answer.
         memory: resident bytes of the process at the peak.
     """
 
@@ -34,25 +39,38 @@ class Speed:
     memory: int
 
 
-def answers(bundle: Path, shard: Shard) -> NDArray[np.float32]:
-    """Return the probabilities (R, K) that the edge runtime gives for the rows of a split."""
+def answers(bundle: Path, shard: Shard) -> dict[str, NDArray[np.float32]]:
+    """Return the outputs (R, K) of each head that the edge runtime gives for the rows of a split."""
     runtime = Runtime(Bundle.open(bundle))
-    return np.stack([runtime.run(_views(shard, row)) for row in range(len(shard))])
+    rows = [runtime.run(shard.views(row)) for row in range(len(shard))]
+    return {name: np.stack([outputs[name] for outputs in rows]) for name in rows[0]}
 
 
-def _views(shard: Shard, row: int) -> Views:
-    samples, *levels = (slice(first[row], first[row + 1]) for first in shard.first)
-    lengths = tuple(np.asarray(level[span]) for level, span in zip(shard.lengths, levels, strict=True))
-    return Views(np.asarray(shard.samples[samples]), lengths)
-
-
-def parity(device: Float[np.ndarray, "R K"], trained: Float[np.ndarray, "R K"]) -> Parity:
-    """Compare the device model's probabilities with the trained network's."""
+def parity(
+    tasks: Mapping[str, Task],
+    device: Mapping[str, Float[np.ndarray, "R _"]],
+    trained: Mapping[str, Float[np.ndarray, "R _"]],
+) -> Parity:
+    """Compare the outputs of the device model with the trained network's, over all heads."""
+    equal = [_equal(task, device[name], trained[name]) for name, task in tasks.items()]
     return Parity(
-        difference=float(np.abs(device - trained).max()),
-        equal=float((device.argmax(1) == trained.argmax(1)).mean()),
-        examples=len(device),
+        difference=max(float(np.abs(device[name] - trained[name]).max()) for name in tasks),
+        equal=float(np.logical_and.reduce(equal).mean()),
+        examples=len(equal[0]),
     )
+
+
+def _equal(task: Task, device: NDArray[np.float32], trained: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which examples have the same answer, (R,)."""
+    match task:
+        case Classify() | Ordinal():
+            return np.asarray(device.argmax(1) == trained.argmax(1))
+        case MultiLabel():
+            return np.asarray(((device >= 0.5) == (trained >= 0.5)).all(1))
+        case Regress():
+            return np.asarray((np.abs(device - trained) <= CLOSE).all(1))
+        case _ as never:
+            assert_never(never)
 
 
 def measure(bundle: Path, documents: Path) -> Speed:

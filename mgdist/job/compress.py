@@ -14,6 +14,8 @@ class CompressSpec(Spec):
     """The accuracy budget and the formats to try."""
 
     max_accuracy_drop: float = Field(0.005, ge=0, le=1)
-    """accuracy that may be lost against the trained network, on the validation split; 0.005 is half a point"""
-    methods: Annotated[tuple[Method, ...], BeforeValidator(as_tuple), Field(min_length=1)] = ALL
-    """formats of the weights; the smallest within the budget and the device's limits ships"""
+    """accuracy, or what else the task is judged by (see train.metric), that may be lost against the trained network
+    on the validation split; 0.005 is half a point"""
+    methods: Annotated[tuple[Method, ...], BeforeValidator(as_tuple), Field(min_length=1)] | None = None
+    """formats of the weights; the smallest within the budget and the device's limits ships; null: all that suit the
+    network: int4 is for embeddings, so for text and tables"""

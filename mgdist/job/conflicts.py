@@ -1,81 +1,224 @@
 """What no single field can know: fields of a job that contradict each other."""
 
 import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
-from mgdist.job.encoders import BagSpec, ConvSpec, GruSpec, LevelSpec, LstmSpec, TransformerSpec
+from mgdist.job.audio import GRANULARITIES as AUDIO
+from mgdist.job.audio import AudioSpec
+from mgdist.job.encoders import (
+    AttentionPoolSpec,
+    BagSpec,
+    ConvSpec,
+    GruSpec,
+    LevelSpec,
+    LstmSpec,
+    MlpSpec,
+    NoneSpec,
+    RnnSpec,
+    TransformerSpec,
+)
+from mgdist.job.image import GRANULARITIES as IMAGE
+from mgdist.job.image import ImageSpec, image_mistakes
 from mgdist.job.mistakes import Mistake
+from mgdist.job.series import SeriesSpec, series_mistakes
+from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
-from mgdist.job.text import GRANULARITIES
+from mgdist.job.table import GRANULARITIES as TABLE
+from mgdist.job.table import TableSpec
+from mgdist.job.task import ClassifySpec, MultiLabelSpec, SeveralSpec
+from mgdist.job.text import GRANULARITIES as TEXT
+from mgdist.job.text import TextSpec
 from mgdist.job.train import DeepSpeedSpec
 
 LONGEST_RECURRENT = 256
 """Samples of a recurrent unit at most: it is unrolled on the device, and 400 steps take 4 MB of operators."""
 
+METRICS = {
+    "classify": ("accuracy", "macro_f1"),
+    "ordinal": ("accuracy", "macro_f1"),
+    "multi_label": ("micro_f1", "macro_f1", "subset_accuracy"),
+    "regress": ("r2", "mse", "mae"),
+}
+"""What each kind of head can be chosen by."""
+
 
 def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
-    found = [*_levels(job), *_beginning(job), *_training(job), *_rest(job)]
-    for name, level in job.granularities.items():
-        found += _encoder(f"granularities.{name}", level, job.model.width)
+    found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
+    for level in shapes(job):
+        path, spec = f"granularities.{level.name}", level.spec
+        found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]
     return found
 
 
+def _inputs(job: Job) -> Iterator[Mistake]:
+    if job.data.input is not None and job.data.inputs:
+        yield Mistake("data", "expected one of input and inputs; got both")
+    if not job.inputs:
+        yield Mistake("data.input", "expected a value; it is missing")
+    if len(job.data.inputs) == 1:
+        yield Mistake("data.inputs", "expected several inputs; got one; write it as data.input")
+    for full in job.granularities if job.data.inputs else ():
+        name, dot, _ = full.partition(".")
+        if not dot or name not in job.data.inputs:
+            known = ", ".join(f"{each}.NAME" for each in job.data.inputs)
+            yield Mistake(f"granularities.{full}", f"expected the input in front, one of {known}")
+
+
 def _levels(job: Job) -> Iterator[Mistake]:
-    for name in job.granularities:
-        if name not in GRANULARITIES:
-            near = difflib.get_close_matches(name, GRANULARITIES, n=1)
+    for name, spec in job.inputs.items():
+        before = f"{name}." if job.data.inputs else ""
+        levels = job.levels_of(name)
+        if not levels:
+            yield Mistake("granularities", f"expected at least one of input {name}; got none")
+        match spec:
+            case TextSpec():
+                yield from _of_text(levels, before)
+            case ImageSpec():
+                yield from _named(levels, before, IMAGE)
+                for path, message in image_mistakes(spec, job.windows_of(name)):
+                    yield Mistake(f"granularities.{before}{path}", message)
+            case AudioSpec():
+                yield from _named(levels, before, AUDIO)
+            case TableSpec(groups=groups):
+                yield from _named(levels, before, TABLE)
+                for inner, level in levels.items():
+                    if level.scale not in (None, 1):
+                        yield Mistake(f"granularities.{before}{inner}.scale", "fields cannot be averaged; leave it out")
+                if groups is not None and "group" not in levels:
+                    yield Mistake("granularities", f"expected {before}group, since data.input.groups is given")
+            case SeriesSpec():
+                for path, message in series_mistakes(spec, job.windows_of(name)):
+                    yield Mistake(f"granularities.{before}{path}", message)
+            case _ as never:
+                assert_never(never)
+
+
+def _of_text(levels: Mapping[str, LevelSpec], before: str) -> Iterator[Mistake]:
+    yield from _named(levels, before, TEXT)
+    for name, level in levels.items():
+        if level.scale is not None:
+            yield Mistake(f"granularities.{before}{name}.scale", "words cannot be averaged; leave it out")
+    if levels and TEXT[0] not in levels:
+        yield Mistake("granularities", f"expected {before}{TEXT[0]}, on which the others build; it is missing")
+
+
+def _named(levels: Mapping[str, LevelSpec], before: str, known: Sequence[str]) -> Iterator[Mistake]:
+    """Yield levels that an input does not have, and a wrong order."""
+    for name in levels:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            yield Mistake(f"granularities.{name}", f"expected one of {', '.join(GRANULARITIES)}{meant}")
-    known = [name for name in job.granularities if name in GRANULARITIES]
-    if known != sorted(known, key=GRANULARITIES.index):
-        yield Mistake("granularities", f"expected the finest first; got {', '.join(known)}")
-    if GRANULARITIES[0] not in job.granularities:
-        yield Mistake("granularities", f"expected {GRANULARITIES[0]}, on which the others build; it is missing")
+            yield Mistake(f"granularities.{before}{name}", f"expected one of {', '.join(known)}{meant}")
+    named = [name for name in levels if name in known]
+    if named != sorted(named, key=known.index):
+        yield Mistake("granularities", f"expected the finest first; got {', '.join(named)}")
 
 
-def _encoder(path: str, level: LevelSpec, width: int) -> Iterator[Mistake]:
+def _encoder(path: str, level: LevelSpec, width: int, axes: int = 1) -> Iterator[Mistake]:
+    wide = f"{path}.width" if level.width is not None else "model.width"
     match level.encoder:
-        case ConvSpec(kernel=kernel):
-            if kernel % 2 == 0:
-                yield Mistake(f"{path}.encoder.kernel", f"expected an odd number; got {kernel}; use {kernel + 1}")
-            if kernel > level.length:
-                yield Mistake(
-                    f"{path}.encoder.kernel",
-                    f"{kernel} is wider than a unit of {level.length} samples; "
-                    f"make kernel <= {level.length}, or length larger",
-                )
-        case GruSpec(bidirectional=both) | LstmSpec(bidirectional=both):
+        case ConvSpec() as conv:
+            yield from _conv(path, conv, level.length, width, wide)
+        case RnnSpec(bidirectional=both) | GruSpec(bidirectional=both) | LstmSpec(bidirectional=both):
             if both and width % 2:
-                yield Mistake("model.width", f"expected an even number for {path}, which reads both ways; got {width}")
-            if level.length > LONGEST_RECURRENT:
+                yield Mistake(wide, f"expected an even number for {path}, which reads both ways; got {width}")
+            if level.samples(axes) > LONGEST_RECURRENT:
                 yield Mistake(
                     f"{path}.length",
                     f"expected at most {LONGEST_RECURRENT} for a recurrent encoder, which is unrolled on the device; "
-                    f"got {level.length}",
+                    f"got {level.samples(axes)}",
                 )
         case TransformerSpec(heads=heads):
             if width % heads:
-                yield Mistake(f"{path}.encoder.heads", f"{heads} heads do not divide model.width {width}")
-        case BagSpec():
+                yield Mistake(f"{path}.encoder.heads", f"{heads} heads do not divide {wide} {width}")
+        case NoneSpec():
+            if level.width is not None:
+                yield Mistake(wide, "a level without an encoder is as wide as its samples; use null, or encoder bag")
+        case BagSpec() | MlpSpec():
             pass
         case _ as never:
             assert_never(never)
 
 
+def _conv(path: str, conv: ConvSpec, length: int, width: int, wide: str) -> Iterator[Mistake]:
+    field = f"{path}.encoder.kernel" if conv.kernels is None else f"{path}.encoder.kernels"
+    if conv.kernels is not None and conv.kernel != ConvSpec.model_fields["kernel"].default:
+        yield Mistake(f"{path}.encoder.kernel", "kernels stands in its place; leave one of the two out")
+    for kernel in conv.filters:
+        if kernel % 2 == 0:
+            yield Mistake(field, f"expected an odd number; got {kernel}; use {kernel + 1}")
+    longest = max(conv.filters)
+    span = (longest - 1) * conv.dilation ** (conv.layers - 1) + 1
+    if longest > length:
+        yield Mistake(
+            field,
+            f"{longest} is wider than a unit of {length} samples; make kernel <= {length}, or length larger",
+        )
+    elif span > length:
+        yield Mistake(
+            f"{path}.encoder.dilation",
+            f"the filters of layer {conv.layers} span {span} samples, and a unit has {length}; "
+            "make dilation or layers smaller, or length larger",
+        )
+    if length < 2 ** (conv.stages - 1):
+        yield Mistake(
+            f"{path}.encoder.stages",
+            f"{conv.stages} stages halve {conv.stages - 1} times, and a unit has {length} samples along an axis; "
+            "use fewer stages",
+        )
+    if width % 2 ** (conv.stages - 1):
+        yield Mistake(
+            wide, f"expected a multiple of {2 ** (conv.stages - 1)} for the {conv.stages} stages of {path}; got {width}"
+        )
+    elif len(conv.filters) > width >> (conv.stages - 1):
+        yield Mistake(wide, f"expected a number for each of {len(conv.filters)} kernels in every stage; got {width}")
+
+
+def _pools(path: str, level: LevelSpec, width: int) -> Iterator[Mistake]:
+    for index, pool in enumerate(level.pool):
+        if isinstance(pool, AttentionPoolSpec) and width % pool.heads:
+            yield Mistake(f"{path}.pool.{index}.heads", f"{pool.heads} heads do not divide the {width} of a state")
+
+
 def _beginning(job: Job) -> Iterator[Mistake]:
     """What starts as a bag of class ratios must reach the head as such."""
-    finest = next(iter(job.granularities.values()))
-    same_width = job.model.embedding.width in (None, job.model.width)
-    through = isinstance(finest.encoder, BagSpec) or (isinstance(finest.encoder, ConvSpec) and finest.encoder.residual)
-    reaches = finest.skip or (through and same_width and finest.pool[0] == "mean")
-    if job.model.embedding.bayes is not None and not (job.model.fusion == "concat" and reaches):
+    if job.model.embedding.bayes is None:
+        return
+    if not isinstance(next(iter(job.inputs.values()), None), TextSpec):
+        yield Mistake("model.embedding.bayes", "needs a first input that reads text; leave it out")
+        return
+    first, *_ = shapes(job)
+    finest = first.spec
+    passes = isinstance(finest.encoder, NoneSpec | BagSpec) or (
+        isinstance(finest.encoder, ConvSpec) and finest.encoder.residual and finest.encoder.stages == 1
+    )
+    reaches = finest.skip or (passes and first.states == first.channels and finest.pool[0] == "mean")
+    if not (job.model.fusion == "concat" and reaches):
         yield Mistake(
             "model.embedding.bayes",
             "the head must be able to read it: use fusion concat, and at the finest granularity skip: true, or a bag "
             "or a residual conv as wide as the embedding with pool mean first",
         )
+    if not isinstance(next(iter(job.heads.values())), ClassifySpec | MultiLabelSpec):
+        yield Mistake("model.embedding.bayes", "needs a first head that classifies; leave it out")
+
+
+def _learning(job: Job) -> Iterator[Mistake]:
+    """Heads, their weights, and the metric that they are chosen by."""
+    if isinstance(job.task, SeveralSpec):
+        for name in job.task.weights:
+            if name not in job.task.heads:
+                yield Mistake(f"task.weights.{name}", f"expected one of {', '.join(job.task.heads)}")
+        for name in job.task.heads:
+            if re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) is None:
+                yield Mistake(f"task.heads.{name}", "expected a name of small letters, digits and underscores")
+    metric, known = job.train.metric, [name for head in job.heads.values() for name in METRICS[head.kind]]
+    if metric not in (None, "loss", *known):
+        told = ", ".join(dict.fromkeys(known))
+        yield Mistake("train.metric", f"expected loss or one that the task has: {told}; got {metric}")
 
 
 def _training(job: Job) -> Iterator[Mistake]:
@@ -99,6 +242,8 @@ def _training(job: Job) -> Iterator[Mistake]:
 def _rest(job: Job) -> Iterator[Mistake]:
     if job.data.split.valid + job.data.split.test >= 1:
         yield Mistake("data.split", "valid and test leave no rows to train on; make their sum less than 1")
+    if "int4" in (job.compress.methods or ()) and not job.embeds:
+        yield Mistake("compress.methods", "int4 is for embeddings, and no input here has one; leave it out")
     counts = job.device.unit_counts
     if counts[0] != 1 or list(counts) != sorted(set(counts)):
         yield Mistake("device.unit_counts", f"expected rising numbers that start with 1; got {list(counts)}")

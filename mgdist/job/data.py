@@ -1,11 +1,19 @@
 """Where the examples come from, and what is held out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from mgdist.job.audio import AudioSpec
+from mgdist.job.image import ImageSpec
+from mgdist.job.series import SeriesSpec
 from mgdist.job.strict import Names, Spec
+from mgdist.job.table import TableSpec
 from mgdist.job.text import TextSpec
+
+InputSpec = TextSpec | ImageSpec | SeriesSpec | AudioSpec | TableSpec
+"""What is read of a record."""
+_Input = Annotated[InputSpec, Field(discriminator="kind")]
 
 
 class FilesSpec(Spec):
@@ -46,7 +54,29 @@ class DocstringsSpec(Spec):
     """shorter docstrings are left out"""
 
 
-Source = Annotated[FilesSpec | HuggingFaceSpec | DocstringsSpec, Field(discriminator="kind")]
+class FoldersSpec(Spec):
+    """Folders of image or sound files, one folder a class, with columns file and label."""
+
+    kind: Literal["folders"]
+    train: str
+    """folder that holds a folder for each class"""
+    valid: str | None = None
+    """the same, for validation; null: held out of train"""
+    test: str | None = None
+    """the same, for the test; null: held out of train"""
+
+
+class SklearnSpec(Spec):
+    """A small data set that scikit-learn carries along; needs no download."""
+
+    kind: Literal["sklearn"]
+    name: Literal["digits", "wine", "breast_cancer", "iris", "diabetes"]
+    """digits has columns image and label; the others their features and label, diabetes target"""
+
+
+Source = Annotated[
+    FilesSpec | HuggingFaceSpec | DocstringsSpec | FoldersSpec | SklearnSpec, Field(discriminator="kind")
+]
 
 
 class SplitSpec(Spec):
@@ -63,8 +93,10 @@ class DataSpec(Spec):
 
     source: Source
     """where the rows are"""
-    input: TextSpec
+    input: _Input | None = None
     """which part of a row is read, and how"""
+    inputs: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], _Input] = {}
+    """several inputs by name, in place of one; a granularity is then called with its input in front: title.word"""
     split: SplitSpec = SplitSpec()
     """what is held out"""
     limit: int | None = Field(None, ge=1)
@@ -73,3 +105,21 @@ class DataSpec(Spec):
     """an empty or unreadable record ends the job, or is left out and counted"""
     cache: str = "~/.cache/mgdist"
     """folder for what is expensive to read, such as docstrings"""
+
+
+def columns_of_input(spec: InputSpec) -> tuple[tuple[str, str], ...]:
+    """Return the columns that an input reads, each with the field of the job that names it."""
+    match spec:
+        case TextSpec(columns=columns):
+            return tuple(("columns", name) for name in columns)
+        case ImageSpec(column=column):
+            return (("column", column),)
+        case SeriesSpec(columns=columns):
+            return tuple(("columns", name) for name in columns)
+        case AudioSpec(column=column, rate_column=rate):
+            return (("column", column), *((("rate_column", rate),) if rate else ()))
+        case TableSpec():
+            parts = {"numeric": spec.numeric, "categorical": spec.categorical, "dates": spec.dates}
+            return tuple((field, name) for field, names in parts.items() for name in names)
+        case _ as never:
+            assert_never(never)

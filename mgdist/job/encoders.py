@@ -1,12 +1,41 @@
 """The encoders and pools that a level of detail can ask for."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from mgdist.job.strict import Spec, as_tuple
 
-Pool = Literal["mean", "max", "attention"]
+
+class AttentionPoolSpec(Spec):
+    """A mean with learned weights (Yang et al., 2016), for each of several parts of the numbers its own."""
+
+    kind: Literal["attention"]
+    heads: int = Field(1, ge=1, le=32)
+    """parts of a state's numbers, each with weights of its own; they divide the width of the level"""
+
+
+def _form(value: Any) -> str:
+    # A mistake in a name stands where the name stands: what ends with a bracket is left out of its path.
+    return "name]" if isinstance(value, str) else "attention"
+
+
+def _listed(value: Any) -> Any:
+    """Let one pool alone stand for a list."""
+    return as_tuple([value] if isinstance(value, dict | AttentionPoolSpec) else value)
+
+
+Pool = Annotated[
+    Annotated[Literal["mean", "max", "attention", "last", "all"], Tag("name]")]
+    | Annotated[AttentionPoolSpec, Tag("attention")],
+    Discriminator(_form),
+]
+
+
+class NoneSpec(Spec):
+    """Nothing is learned: the samples are the states, as in linear and logistic models."""
+
+    kind: Literal["none"]
 
 
 class BagSpec(Spec):
@@ -15,25 +44,60 @@ class BagSpec(Spec):
     kind: Literal["bag"]
 
 
+class MlpSpec(Spec):
+    """Each sample by itself, through fully connected layers with ReLU (Rumelhart et al., 1986)."""
+
+    kind: Literal["mlp"]
+    layers: int = Field(2, ge=1, le=12)
+    """layers, one after another, all as wide as the level"""
+
+
+Kernel = Annotated[int, Field(ge=1, le=63)]
+
+
 class ConvSpec(Spec):
-    """1-D convolutions (Kim, 2014)."""
+    """Convolutions (Kim, 2014): along one axis, and along both axes of an image."""
 
     kind: Literal["conv"]
     layers: int = Field(1, ge=1, le=12)
-    """convolutions, one after another"""
+    """convolutions of each stage, one after another"""
     kernel: int = Field(3, ge=1, le=31)
     """filter width in samples; odd, so that a unit keeps its length"""
+    kernels: Annotated[tuple[Kernel, ...], BeforeValidator(as_tuple), Field(min_length=2, max_length=5)] | None = None
+    """several filter widths side by side, in place of kernel (Fawaz et al., "InceptionTime", 2020)"""
+    stages: int = Field(1, ge=1, le=6)
+    """each after the first halves every axis, keeping the largest of two neighbours, and doubles the numbers of a
+    state, so that the last stage is as wide as the level"""
+    dilation: int = Field(1, ge=1, le=4)
+    """how much further apart a filter's samples stand in each layer than in the one before; 2 sees far along a long
+    series (Bai et al., 2018)"""
+    depthwise: bool = False
+    """each channel by itself, then all channels of each sample: fewer weights (Chollet, "Xception", 2017)"""
     residual: bool = False
-    """add each layer's input to its output"""
+    """add each layer's input to its output (He et al., 2016)"""
+    norm: Literal["batch", "layer"] | None = None
+    """of each layer's numbers: over the samples of a batch (Ioffe and Szegedy, 2015), or over the channels of each
+    sample (Ba et al., 2016); null: as they are"""
+
+    @property
+    def filters(self) -> tuple[int, ...]:
+        """The filter widths that stand side by side."""
+        return self.kernels or (self.kernel,)
 
 
 class RecurrentSpec(Spec):
-    """What GRU and LSTM have in common."""
+    """What RNN, GRU and LSTM have in common."""
 
     layers: int = Field(1, ge=1, le=4)
     """recurrent layers, one on top of another"""
     bidirectional: bool = True
     """read both ways; each direction has half of the width"""
+
+
+class RnnSpec(RecurrentSpec):
+    """Plain recurrent units (Elman, 1990)."""
+
+    kind: Literal["rnn"]
 
 
 class GruSpec(RecurrentSpec):
@@ -55,32 +119,70 @@ class TransformerSpec(Spec):
     layers: int = Field(2, ge=1, le=24)
     """blocks of attention and feed-forward"""
     heads: int = Field(4, ge=1, le=32)
-    """attention heads; model.width must be a multiple"""
+    """attention heads; the width of the level must be a multiple"""
     expansion: int = Field(2, ge=1, le=8)
-    """width of the feed-forward block as a multiple of model.width"""
+    """width of the feed-forward block as a multiple of the level's"""
+    positions: Literal["learned", "none"] = "learned"
+    """a learned vector for each place of a unit; none: the order of the samples does not matter"""
 
 
-Encoder = Annotated[BagSpec | ConvSpec | GruSpec | LstmSpec | TransformerSpec, Field(discriminator="kind")]
+Encoder = Annotated[
+    NoneSpec | BagSpec | MlpSpec | ConvSpec | RnnSpec | GruSpec | LstmSpec | TransformerSpec,
+    Field(discriminator="kind"),
+]
 
 
 class LevelSpec(Spec):
     """One granularity: how long its units are, and how a unit becomes a vector."""
 
     length: int = Field(ge=1, le=4096)
-    """samples that a unit holds at most: words of a sentence, sentences of a paragraph, ..."""
+    """samples that a unit holds at most along an axis: words of a sentence, readings of a window, pixels of a side"""
+    scale: int | None = Field(None, ge=1)
+    """readings (pixels along a side) that are averaged into one sample of a raw view; null: at the first level 1, at a
+    later one build on the finer units, which length then counts"""
+    width: int | None = Field(None, ge=1, le=4096)
+    """D, the numbers of a state; those of model.width where it is null"""
     encoder: Encoder
     """how the samples of a unit see each other"""
-    pool: Annotated[tuple[Pool, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=3)] = ("mean",)
-    """how the samples of a unit become one vector; several are put side by side"""
+    pool: Annotated[tuple[Pool, ...], BeforeValidator(_listed), Field(min_length=1, max_length=3)] = ("mean",)
+    """how the states of a unit become one vector; several are put side by side; all: every state, side by side"""
     skip: bool = False
     """put the samples themselves in front of the pools, added and divided by the root of their number: a bag of words
     beside what the encoder sees"""
 
-    def unit_width(self, channels: int, width: int) -> int:
-        """Return how many numbers a unit's vector has.
+    def state_width(self, channels: int, model_width: int) -> int:
+        """Return D, how many numbers a state has.
 
         Args:
             channels: C of a sample.
-            width: D of a state.
+            model_width: of levels that do not say their own.
         """
-        return len(self.pool) * width + (channels if self.skip else 0)
+        return channels if isinstance(self.encoder, NoneSpec) else self.width or model_width
+
+    def samples(self, axes: int = 1) -> int:
+        """Return S, how many samples a full unit has along all axes together."""
+        return int(self.length**axes)
+
+    def states(self, axes: int = 1) -> int:
+        """Return S', how many states a full unit has: a strided encoder makes fewer than there are samples."""
+        side = self.length
+        for _ in range(self.encoder.stages - 1 if isinstance(self.encoder, ConvSpec) else 0):
+            side = halved(side)
+        return int(side**axes)
+
+    def unit_width(self, channels: int, model_width: int, axes: int = 1) -> int:
+        """Return W, how many numbers a unit's vector has.
+
+        Args:
+            channels: C of a sample.
+            model_width: of levels that do not say their own.
+            axes: 2 where the samples of a unit are a square, as in an image.
+        """
+        state = self.state_width(channels, model_width)
+        pooled = sum(state * (self.states(axes) if pool == "all" else 1) for pool in self.pool)
+        return pooled + (channels if self.skip else 0)
+
+
+def halved(length: int) -> int:
+    """Return how many pairs of neighbours there are; the last one may be alone."""
+    return (length + 1) // 2

@@ -41,8 +41,14 @@ def own_path(loc: Sequence[int | str], document: Any) -> tuple[int | str, ...]:
         if isinstance(name, str) and (name.startswith("function-") or name.endswith("]")):
             continue
         path.append(name)
-        node = node.get(name) if isinstance(node, dict) else node
+        node = _inside(node, name)
     return tuple(path)
+
+
+def _inside(node: Any, name: int | str) -> Any:
+    if isinstance(node, dict):
+        return node.get(name)
+    return node[name] if isinstance(node, list) and isinstance(name, int) and name < len(node) else node
 
 
 def _sentence(details: ErrorDetails, path: Sequence[int | str], document: Any) -> str:

@@ -6,10 +6,18 @@ Legend: C channels of a sample, D width of a state, S samples of a unit, F numbe
 from dataclasses import dataclass
 from typing import assert_never
 
+from mgdist.job.audio import AudioSpec
 from mgdist.job.compress import Method
-from mgdist.job.encoders import BagSpec, ConvSpec, Encoder, GruSpec, LstmSpec, Pool, TransformerSpec
+from mgdist.job.cost import encoder_cost, linear, pool_cost
+from mgdist.job.data import InputSpec
+from mgdist.job.image import ImageSpec
 from mgdist.job.mistakes import Mistake
+from mgdist.job.series import SeriesSpec
+from mgdist.job.shapes import Shape, shapes, unit_counts
 from mgdist.job.spec import Job
+from mgdist.job.table import TableSpec
+from mgdist.job.task import ClassifySpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist.job.text import TextSpec
 
 SMALLEST_VOCABULARY = 2
 """Padding and the unknown word are always there."""
@@ -45,11 +53,10 @@ class Plan:
     Attributes:
         job: that is planned.
         levels: finest first.
-        rows: of the embedding; before fitting, as many as there can be.
-        classes: K; before reading the data, as few as there can be.
-        embedding: parameters of the embedding.
+        tables: rows and width of each embedding; before fitting, as many rows as there can be.
+        outputs: K of all heads; before reading the data, as few as there can be.
         fusion: parameters of the fusion.
-        head: parameters of the head.
+        head: parameters of the heads.
         sizes: bytes of the weights in each format, about.
         trials: of the search; 0 without one.
         phases: of the training, in order.
@@ -58,9 +65,8 @@ class Plan:
 
     job: Job
     levels: tuple[LevelPlan, ...]
-    rows: int
-    classes: int
-    embedding: int
+    tables: tuple[tuple[int, int], ...]
+    outputs: int
     fusion: int
     head: int
     sizes: dict[Method, int]
@@ -71,96 +77,84 @@ class Plan:
     @property
     def parameters(self) -> int:
         """Numbers that the network learns, in all."""
-        return self.embedding + sum(level.parameters for level in self.levels) + self.fusion + self.head
+        return (
+            sum(rows * width for rows, width in self.tables)
+            + sum(level.parameters for level in self.levels)
+            + self.fusion
+            + self.head
+        )
 
 
-def plan(job: Job, vocabulary: int | None = None, classes: int = 2) -> Plan:
-    """Work out what a job would do.
-
-    Args:
-        job: checked.
-        vocabulary: words with a vector of their own, once it is fitted.
-        classes: K, once the data is read.
-    """
-    model, buckets = job.model, job.model.embedding.ngrams.buckets if job.model.embedding.ngrams else 0
-    rows = (vocabulary or job.data.input.vocabulary) + buckets
-    width = model.embedding.width or model.width
-    levels = _levels(job, width)
+def plan(job: Job) -> Plan:
+    """Work out what a checked job would do."""
+    levels = tuple(_level(job, shape) for shape in shapes(job))
+    tables = tuple(table for spec in job.inputs.values() for table in _tables(job, spec, fewest=False))
+    least = sum(rows * width for spec in job.inputs.values() for rows, width in _tables(job, spec, fewest=True))
+    embedded = sum(rows * width for rows, width in tables)
     fusion, fused = _fusion(job, levels)
-    others = sum(level.parameters for level in levels) + fusion + _linear(fused, classes)
+    outputs = sum(map(_outputs, job.heads.values()))
+    head = linear(fused, outputs)
+    others = sum(level.parameters for level in levels) + fusion + head
     return Plan(
         job=job,
         levels=levels,
-        rows=rows,
-        classes=classes,
-        embedding=rows * width,
+        tables=tables,
+        outputs=outputs,
         fusion=fusion,
-        head=_linear(fused, classes),
-        sizes={method: _bytes(method, rows * width, others) for method in job.compress.methods},
+        head=head,
+        sizes={method: _bytes(method, embedded, others) for method in job.methods},
         trials=job.search.trials if job.search else 0,
         phases=("joint",),
-        mistakes=_broken(job, ((vocabulary or SMALLEST_VOCABULARY) + buckets) * width, others),
+        mistakes=_broken(job, least, others),
     )
 
 
-def _levels(job: Job, channels: int) -> tuple[LevelPlan, ...]:
-    levels: list[LevelPlan] = []
-    width = job.model.width
-    for name, spec in job.granularities.items():
-        counts = job.device.unit_counts if len(levels) + 1 < len(job.granularities) else (1,)
-        encoder, operations = _encoder(spec.encoder, channels, width, spec.length)
-        pools = [_pool(pool, width) for pool in spec.pool]
-        levels.append(
-            LevelPlan(
-                name=name,
-                length=spec.length,
-                channels=channels,
-                width=spec.unit_width(channels, width),
-                parameters=encoder + sum(pools),
-                operations=operations + spec.length * sum(pools),
-                signatures=tuple(f"{name}_{count}" for count in counts),
-            )
-        )
-        channels = levels[-1].width
-    return tuple(levels)
-
-
-def _encoder(spec: Encoder, channels: int, width: int, length: int) -> tuple[int, int]:
-    """Return the parameters of an encoder, and the multiply-adds of one full unit."""
-    project = 0 if channels == width else _linear(channels, width)
+def _tables(job: Job, spec: InputSpec, *, fewest: bool) -> list[tuple[int, int]]:
+    """Return rows and width of the embedding that an input needs, if it does."""
     match spec:
-        case BagSpec():
-            return project, length * project
-        case ConvSpec(layers=layers, kernel=kernel, residual=residual):
-            into = width if residual else channels
-            beginning = project if residual else 0
-            count = beginning + _linear(kernel * into, width) + (layers - 1) * _linear(kernel * width, width)
-            return count, length * count
-        case GruSpec(layers=layers, bidirectional=both) | LstmSpec(layers=layers, bidirectional=both):
-            ways, gates = 2 if both else 1, 3 if isinstance(spec, GruSpec) else 4
-            state = width // ways
-            read = [channels] + [width] * (layers - 1)
-            count = sum(ways * gates * (_linear(each, state) + _linear(state, state)) for each in read)
-            return count, length * count
-        case TransformerSpec(layers=layers, expansion=expansion):
-            wide = expansion * width
-            feed = _linear(width, wide) + _linear(wide, width)
-            block = _linear(width, 3 * width) + _linear(width, width) + feed
-            norms = (2 * layers + 1) * 2 * width
-            count = project + layers * block
-            return count + norms + length * width, length * (count + layers * 2 * length * width)
+        case TextSpec(vocabulary=vocabulary):
+            buckets = job.model.embedding.ngrams.buckets if job.model.embedding.ngrams else 0
+            rows = (SMALLEST_VOCABULARY if fewest else vocabulary) + buckets
+            return [(rows, job.model.embedding.width or job.model.width)]
+        case TableSpec():
+            # A number has two rows at least, itself and missing; so has a category, and the unknown one.
+            least = 1 + 2 * len(spec.numeric) + 3 * len(spec.categorical) + 2 * len(spec.dates)
+            return [(least, 2 * (job.model.embedding.width or job.model.width))]
+        case ImageSpec() | SeriesSpec() | AudioSpec():
+            return []
         case _ as never:
             assert_never(never)
 
 
-def _pool(pool: Pool, width: int) -> int:
-    match pool:
-        case "mean" | "max":
-            return 0
-        case "attention":
-            return _linear(width, width) + width
+def _outputs(head: Head) -> int:
+    """Return the outputs of a head, as few as there can be."""
+    match head:
+        case ClassifySpec():
+            return 2
+        case OrdinalSpec(order=order):
+            return len(order or (0, 1, 2))
+        case MultiLabelSpec(labels=labels):
+            return len(labels or (0,))
+        case RegressSpec(targets=targets):
+            return len(targets)
         case _ as never:
             assert_never(never)
+
+
+def _level(job: Job, shape: Shape) -> LevelPlan:
+    spec = shape.spec
+    encoder, operations = encoder_cost(spec.encoder, shape.channels, shape.states, spec.length, shape.axes)
+    pools = [pool_cost(pool, shape.states) for pool in spec.pool]
+    counts = unit_counts(job, shape.input, shape.inner)
+    return LevelPlan(
+        name=shape.name,
+        length=spec.samples(shape.axes),
+        channels=shape.channels,
+        width=shape.width,
+        parameters=encoder + sum(pools),
+        operations=operations + spec.states(shape.axes) * sum(pools),
+        signatures=tuple(f"{shape.name.replace('.', '_')}_{count}" for count in counts),
+    )
 
 
 def _fusion(job: Job, levels: tuple[LevelPlan, ...]) -> tuple[int, int]:
@@ -171,14 +165,10 @@ def _fusion(job: Job, levels: tuple[LevelPlan, ...]) -> tuple[int, int]:
         case "concat":
             return factors, sum(level.width for level in levels)
         case "gated":
-            projections = sum(_linear(level.width, width) for level in levels)
-            return factors + projections + _linear(len(levels) * width, len(levels)), width
+            projections = sum(linear(level.width, width) for level in levels)
+            return factors + projections + linear(len(levels) * width, len(levels)), width
         case _ as never:
             assert_never(never)
-
-
-def _linear(channels: int, width: int) -> int:
-    return (channels + 1) * width
 
 
 def _bytes(method: Method, embedding: int, others: int) -> int:
@@ -199,7 +189,7 @@ def _bytes(method: Method, embedding: int, others: int) -> int:
 def _broken(job: Job, embedding: int, others: int) -> tuple[Mistake, ...]:
     """Return the limits that even the smallest format, with the fewest rows there can be, breaks."""
     limit = job.device.max_size
-    least, method = min((_bytes(method, embedding, others), method) for method in job.compress.methods)
+    least, method = min((_bytes(method, embedding, others), method) for method in job.methods)
     if limit is None or least <= limit:
         return ()
     message = (

@@ -40,7 +40,7 @@ def cutting(job: Job) -> dict[str, Any]:
     return {
         "task": document["task"],
         "data": {name: part for name, part in document["data"].items() if name != "cache"},
-        "lengths": {name: level["length"] for name, level in document["granularities"].items()},
+        "levels": {name: [level["length"], level["scale"]] for name, level in document["granularities"].items()},
         "ngrams": document["model"]["embedding"]["ngrams"],
         "seed": job.seed,
     }
@@ -96,5 +96,5 @@ def _at(plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
         return [Mistake(where, "the job has no such field")]
     moved, mistakes = checked(document)
     if moved is not None and cutting(moved) != cutting(Job.model_validate(plain)):
-        return [Mistake(where, "a search cannot change how the text is cut into ids; set it in the job itself")]
+        return [Mistake(where, "a search cannot change how the data is read and cut; set it in the job itself")]
     return [Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes]

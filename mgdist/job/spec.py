@@ -1,25 +1,21 @@
 """The job: everything that can be asked for, in one frozen value."""
 
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated
 
 from pydantic import Field
 
-from mgdist.job.compress import CompressSpec
-from mgdist.job.data import DataSpec
+from mgdist.job.compress import ALL, CompressSpec, Method
+from mgdist.job.data import DataSpec, InputSpec
 from mgdist.job.device import DeviceSpec
 from mgdist.job.encoders import LevelSpec
 from mgdist.job.model import ModelSpec
 from mgdist.job.search import SearchSpec
 from mgdist.job.strict import Spec
+from mgdist.job.task import Head, SeveralSpec, Task, heads_of
 from mgdist.job.train import TrainSpec
-
-
-class ClassifySpec(Spec):
-    """One label of several for each example."""
-
-    kind: Literal["classify"]
-    label: str
-    """column of the label: text or whole numbers"""
+from mgdist_edge.names import ONLY_INPUT
+from mgdist_edge.windows import Window
 
 
 class RunSpec(Spec):
@@ -36,7 +32,7 @@ class Job(Spec):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     """names the run's folder and the bundle"""
-    task: ClassifySpec
+    task: Task
     """what is to be learned"""
     data: DataSpec
     """what it is learned from"""
@@ -56,3 +52,44 @@ class Job(Spec):
     """of splits, weights and order"""
     run: RunSpec = RunSpec()
     """where the results go"""
+
+    @cached_property
+    def inputs(self) -> dict[str, InputSpec]:
+        """What is read of a record, by name; the input of a job with one only is called ``input``."""
+        return dict(self.data.inputs) or ({ONLY_INPUT: self.data.input} if self.data.input else {})
+
+    @cached_property
+    def heads(self) -> dict[str, Head]:
+        """What is learned, by head; the head of a job with one only is called ``answer``."""
+        return heads_of(self.task)
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The formats of the weights that are tried."""
+        if self.compress.methods is not None:
+            return self.compress.methods
+        return tuple(method for method in ALL if method != "int4" or self.embeds)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether an input is read through an embedding."""
+        return any(spec.kind in ("text", "table") for spec in self.inputs.values())
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """How much the loss of a head counts; 1 where it is not named."""
+        return dict(self.task.weights) if isinstance(self.task, SeveralSpec) else {}
+
+    def levels_of(self, name: str) -> dict[str, LevelSpec]:
+        """Return the granularities of an input, finest first, by their names within it."""
+        if not self.data.inputs:
+            return dict(self.granularities)
+        split = {tuple(full.split(".", 1)): level for full, level in self.granularities.items()}
+        return {path[1]: level for path, level in split.items() if len(path) == 2 and path[0] == name}
+
+    def windows_of(self, name: str) -> dict[str, Window]:
+        """Return what a unit of each granularity of an input covers, finest first."""
+        return {
+            level: Window(spec.length, 1 if spec.scale is None and place == 0 else spec.scale)
+            for place, (level, spec) in enumerate(self.levels_of(name).items())
+        }

@@ -25,6 +25,9 @@ class DeepSpeedSpec(Spec):
     """keep the optimizer (stage 1 and above) in the memory of the CPU"""
 
 
+Metric = Literal["accuracy", "macro_f1", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "loss"]
+LESS_IS_BETTER: tuple[Metric, ...] = ("mse", "mae", "loss")
+
 Engine = Annotated[TorchSpec | DeepSpeedSpec, Field(discriminator="kind")]
 
 
@@ -51,8 +54,9 @@ class TrainSpec(Spec):
     """largest norm of the gradient; null: as it is"""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """share of the target spread over all classes (Szegedy et al., 2016)"""
-    metric: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
-    """measured on the validation split after each epoch; the best epoch's weights are kept"""
+    metric: Metric | None = None
+    """measured on the validation split after each epoch; the best epoch's weights are kept; null: what the task is
+    judged by: accuracy, micro_f1 of several labels, r2 of numbers, and of several heads the mean"""
     patience: int | None = Field(None, ge=1)
     """epochs without a better metric after which training ends; null: all epochs"""
     workers: int = Field(1, ge=1, le=1024)
@@ -61,3 +65,8 @@ class TrainSpec(Spec):
     """who steps: torch or deepspeed"""
     precision: Literal["float32", "bfloat16"] = "float32"
     """numbers of the forward and backward pass; the weights stay float32 outside of DeepSpeed"""
+
+    @property
+    def less_is_better(self) -> bool:
+        """Whether the metric is one that falls as a network gets better."""
+        return self.metric in LESS_IS_BETTER

@@ -1,60 +1,105 @@
 """From a job to its network: the one place that knows both specs and modules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import assert_never
 
 import torch
 from torch import nn
 
-from mgdist.data.fit import Seen
+from mgdist.data.seen import Seen
 from mgdist.errors import JobError
-from mgdist.job.encoders import BagSpec, ConvSpec, Encoder, GruSpec, LevelSpec, LstmSpec, Pool, TransformerSpec
+from mgdist.job.encoders import (
+    AttentionPoolSpec,
+    BagSpec,
+    ConvSpec,
+    Encoder,
+    GruSpec,
+    LstmSpec,
+    MlpSpec,
+    NoneSpec,
+    Pool,
+    RnnSpec,
+    TransformerSpec,
+)
 from mgdist.job.model import EmbeddingSpec, ModelSpec
+from mgdist.job.shapes import Shape, shapes
 from mgdist.job.spec import Job
-from mgdist.models.embedding import Embedding
+from mgdist.models.embedding import Embedding, FieldEmbedding
 from mgdist.models.encoders.bag import BagEncoder
 from mgdist.models.encoders.conv import ConvEncoder
+from mgdist.models.encoders.conv2d import Conv2dEncoder
+from mgdist.models.encoders.mlp import MlpEncoder
+from mgdist.models.encoders.none import NoEncoder
 from mgdist.models.encoders.recurrent import RecurrentEncoder
 from mgdist.models.encoders.transformer import TransformerEncoder
 from mgdist.models.fusion import ConcatFusion, GatedFusion
-from mgdist.models.head import ClassifyHead
+from mgdist.models.heads import LinearHead, OrdinalHead
 from mgdist.models.level import Level
 from mgdist.models.network import Network
-from mgdist.models.pools import AttentionPool, MaxPool, MeanPool
+from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
+from mgdist_edge.inputs import Input
+from mgdist_edge.table import TableInput
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.text import TextInput
+
+NOTHING_SEEN: Mapping[str, Seen] = MappingProxyType({})
 
 
-def build(job: Job, *, rows: int, classes: int, seen: Seen | None = None) -> Network:
+def build(
+    job: Job, inputs: Mapping[str, Input], tasks: Mapping[str, Task], seen: Mapping[str, Seen] = NOTHING_SEEN
+) -> Network:
     """Return the network that a job asks for, with weights drawn from torch's generator.
 
     Args:
         job: what is asked for.
-        rows: ids that the fitted input gives.
-        classes: K.
-        seen: in which training documents each id stands, for ``model.embedding.idf`` and ``bayes``; not needed
-            where weights are loaded afterwards.
+        inputs: fitted, by name.
+        tasks: what each head answers.
+        seen: for each input that reads ids, in which training documents each id stands, for ``model.embedding.idf``
+            and ``bayes``; not needed where weights are loaded afterwards.
 
     Raises:
         JobError: the embedding is too narrow for a number for each of so many classes.
     """
-    width = job.model.width
-    channels = job.model.embedding.width or width
-    embedding = _embedding(job.model.embedding, rows, channels, classes, seen)
-    levels: dict[str, nn.Module] = {}
-    widths = []
-    for name, spec in job.granularities.items():
-        levels[name] = _level(spec, channels, job.model)
-        channels = spec.unit_width(channels, width)
-        widths.append(channels)
-    fusion = _fusion(job.model, widths)
-    head = ClassifyHead(width=fusion.width, classes=classes, reads_classes=job.model.embedding.bayes is not None)
+    model, levels, embeddings = job.model, dict[str, nn.Module](), dict[str, nn.Module]()
+    first, *_ = tasks
+    for shape in shapes(job):
+        fitted = inputs[shape.input]
+        if shape.reads == "raw" and isinstance(fitted, TextInput):
+            embeddings[shape.name] = _embedding(
+                model.embedding, fitted.rows, shape.channels, tasks[first].outputs, seen.get(shape.input)
+            )
+        elif shape.reads == "raw" and isinstance(fitted, TableInput):
+            embeddings[shape.name] = FieldEmbedding(
+                rows=fitted.rows, width=shape.channels, dropout=model.embedding.dropout
+            )
+        levels[shape.name] = _level(shape, model)
+    fusion = _fusion(model, [shape.width for shape in shapes(job)])
+    heads = {
+        name: _head(task, fusion.width, reads_classes=model.embedding.bayes is not None and name == first)
+        for name, task in tasks.items()
+    }
     return Network(
-        embedding=embedding,
+        embeddings=embeddings,
         levels=levels,
         fusion=fusion,
-        head=head,
-        dropout=job.model.dropout,
-        dropout_between=job.model.encoder_dropout,
+        heads=heads,
+        dropout=model.dropout,
+        dropout_between=model.encoder_dropout,
     )
+
+
+def _head(task: Task, width: int, *, reads_classes: bool) -> nn.Module:
+    match task:
+        case Classify() | MultiLabel():
+            return LinearHead(width=width, outputs=task.outputs, reads_classes=reads_classes)
+        case Regress():
+            return LinearHead(width=width, outputs=task.outputs)
+        case Ordinal():
+            return OrdinalHead(width=width, outputs=task.outputs)
+        case _ as never:
+            assert_never(never)
 
 
 def _embedding(spec: EmbeddingSpec, rows: int, width: int, classes: int, seen: Seen | None) -> Embedding:
@@ -70,21 +115,28 @@ def _embedding(spec: EmbeddingSpec, rows: int, width: int, classes: int, seen: S
     return embedding
 
 
-def _level(spec: LevelSpec, channels: int, model: ModelSpec) -> Level:
-    encoder = _encoder(spec.encoder, channels, spec.length, model)
-    return Level(encoder=encoder, pools=[_pool(pool, model.width) for pool in spec.pool], skip=spec.skip)
+def _level(shape: Shape, model: ModelSpec) -> Level:
+    spec = shape.spec
+    encoder = _encoder(spec.encoder, shape.channels, spec.length, shape.states, model.encoder_dropout, shape.axes)
+    pools = [_pool(pool, shape.states, spec.states(shape.axes)) for pool in spec.pool]
+    return Level(encoder=encoder, pools=pools, skip=spec.skip)
 
 
-def _encoder(spec: Encoder, channels: int, length: int, model: ModelSpec) -> nn.Module:
-    width, dropout = model.width, model.encoder_dropout
+def _encoder(spec: Encoder, channels: int, length: int, width: int, dropout: float, axes: int) -> nn.Module:
     match spec:
+        case NoneSpec():
+            return NoEncoder()
         case BagSpec():
             return BagEncoder(channels=channels, width=width)
-        case ConvSpec(layers=layers, kernel=kernel, residual=residual):
-            return ConvEncoder(
-                channels=channels, width=width, layers=layers, kernel=kernel, residual=residual, dropout=dropout
-            )
-        case GruSpec(layers=layers, bidirectional=both) | LstmSpec(layers=layers, bidirectional=both):
+        case MlpSpec(layers=layers):
+            return MlpEncoder(channels=channels, width=width, layers=layers, dropout=dropout)
+        case ConvSpec():
+            return _conv(spec, channels, length, width, dropout, axes)
+        case (
+            RnnSpec(layers=layers, bidirectional=both)
+            | GruSpec(layers=layers, bidirectional=both)
+            | LstmSpec(layers=layers, bidirectional=both)
+        ):
             return RecurrentEncoder(
                 cell=spec.kind, channels=channels, width=width, layers=layers, bidirectional=both, dropout=dropout
             )
@@ -92,7 +144,7 @@ def _encoder(spec: Encoder, channels: int, length: int, model: ModelSpec) -> nn.
             return TransformerEncoder(
                 channels=channels,
                 width=width,
-                length=length,
+                length=int(length**axes) if spec.positions == "learned" else None,
                 layers=layers,
                 heads=heads,
                 expansion=expansion,
@@ -102,7 +154,25 @@ def _encoder(spec: Encoder, channels: int, length: int, model: ModelSpec) -> nn.
             assert_never(never)
 
 
-def _pool(pool: Pool, width: int) -> nn.Module:
+def _conv(
+    spec: ConvSpec, channels: int, length: int, width: int, dropout: float, axes: int
+) -> ConvEncoder | Conv2dEncoder:
+    encoder = ConvEncoder if axes == 1 else partial(Conv2dEncoder, side=length)
+    return encoder(
+        channels=channels,
+        width=width,
+        layers=spec.layers,
+        kernels=spec.filters,
+        stages=spec.stages,
+        dilation=spec.dilation,
+        depthwise=spec.depthwise,
+        residual=spec.residual,
+        norm=spec.norm,
+        dropout=dropout,
+    )
+
+
+def _pool(pool: Pool, width: int, states: int) -> nn.Module:
     match pool:
         case "mean":
             return MeanPool()
@@ -110,6 +180,12 @@ def _pool(pool: Pool, width: int) -> nn.Module:
             return MaxPool()
         case "attention":
             return AttentionPool(width=width)
+        case AttentionPoolSpec(heads=heads):
+            return AttentionPool(width=width, heads=heads)
+        case "last":
+            return LastPool()
+        case "all":
+            return AllPool(count=states)
         case _ as never:
             assert_never(never)
 

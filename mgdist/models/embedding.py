@@ -67,3 +67,32 @@ class Embedding(nn.Module):
             ids.reshape(-1, order), self.weight, mode="sum", per_sample_weights=weights, padding_idx=0
         )
         return summed.view(units, samples, -1)
+
+
+class FieldEmbedding(nn.Module):
+    """A field's vector: its row times its value, plus a second row; of a category the value is 1.
+
+    After Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", NeurIPS 2021, section 3.3.
+
+    Args:
+        rows: ids of all fields; row 0 is the padding and stays zero.
+        width: C, numbers of a vector.
+        dropout: share of the numbers dropped in training.
+    """
+
+    SPREAD = 0.1
+    """Standard deviation of the initial factors; what is added starts at 0, also for what no row of training has."""
+
+    def __init__(self, *, rows: int, width: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        initial = torch.cat([torch.randn(rows, width) * self.SPREAD, torch.zeros(rows, width)], 1)
+        initial[0] = 0.0
+        self.weight = nn.Parameter(initial)
+
+    def forward(self, fields: Float[Tensor, "N S 2"]) -> Float[Tensor, "N S C"]:
+        """Return the vectors of fields, each given by its id and its value."""
+        ids, values = fields[:, :, 0].to(torch.int32), fields[:, :, 1:]
+        factors, added = F.embedding(ids, self.weight).chunk(2, 2)
+        vectors: Tensor = self.dropout(factors * values + added)
+        return vectors

@@ -13,8 +13,8 @@ class Level(nn.Module):
     """An encoder along the samples of a unit, then pools side by side.
 
     Args:
-        encoder: (N, S, C) and its mask -> states (N, S, D).
-        pools: each (N, S, D) and its mask -> (N, D).
+        encoder: samples (N, S, C) and their mask -> states (N, S', D) and theirs; S' is S where nothing is strided.
+        pools: each (N, S', D) and its mask -> one vector a unit.
         skip: put the samples themselves in front, added and divided by the root of their number: wide beside deep.
     """
 
@@ -25,7 +25,27 @@ class Level(nn.Module):
         self.pools = nn.ModuleList(pools)
 
     def forward(self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N W"]:
-        """Return one vector a unit, of W = P x D (and C, with skip) numbers; what masked samples hold is ignored."""
-        states = self.encoder(samples * mask.unsqueeze(2), mask)
-        vectors = [pool(states, mask) for pool in self.pools]
+        """Return one vector a unit: those of the pools (and C numbers, with skip).
+
+        What masked samples hold is ignored.
+        """
+        states, seen = self.states(samples, mask)
+        return self.vectors(states, seen, samples, mask)
+
+    def states(
+        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+    ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
+        """Return what the encoder makes of the samples, and which states are real; what is masked is zero."""
+        states, seen = self.encoder(samples * mask.unsqueeze(2), mask)
+        return states, seen
+
+    def vectors(
+        self,
+        states: Float[Tensor, "N T D"],
+        seen: Float[Tensor, "N T"],
+        samples: Float[Tensor, "N S C"],
+        mask: Float[Tensor, "N S"],
+    ) -> Float[Tensor, "N W"]:
+        """Return one vector a unit, from the states and the samples that they were made of."""
+        vectors = [pool(states, seen) for pool in self.pools]
         return torch.cat(vectors if self.skip is None else [self.skip(samples, mask), *vectors], 1)

@@ -12,7 +12,9 @@ LEAST = 1e-6
 """Below the smallest sum of a masked softmax: one of 4096 equal samples has 2.4e-4."""
 
 
-def sunk(x: Float[Tensor, "*any"], mask: Float[Tensor, "*#any"], *, dim: int) -> Float[Tensor, "*any"]:
+def sunk(
+    x: Float[Tensor, "*any"], mask: Float[Tensor, "*#any"], *, dim: int | tuple[int, ...]
+) -> Float[Tensor, "*any"]:
     """Replace what is masked by a number that is nowhere above an unmasked one along ``dim``.
 
     Where all is masked the result is 0.

@@ -1,4 +1,4 @@
-"""The whole network: embedding, levels from fine to coarse, fusion, head."""
+"""The whole network: levels from fine to coarse, of one input or several, then fusion and heads."""
 
 from collections.abc import Mapping
 
@@ -9,13 +9,15 @@ from mgdist.data.batches import Batch
 
 
 class Network(nn.Module):
-    """Units become vectors level by level; a summary of each level reaches the head.
+    """Units become vectors level by level; a summary of each level reaches the heads.
+
+    A level reads a raw view of its input, or it builds on the level before it, whose units are its samples.
 
     Args:
-        embedding: ids (N, S, O) -> samples (N, S, C) of the finest level.
-        levels: name -> level, finest first; the units of one are the samples of the next.
+        embeddings: for each level that reads ids, ids (N, S, O) -> samples (N, S, C).
+        levels: by name; of each input, finest first.
         fusion: summaries (B, W) of all levels -> (B, F).
-        head: (B, F) -> outputs (B, K).
+        heads: by name, (B, F) -> outputs (B, K).
         dropout: share of the fused numbers dropped in training.
         dropout_between: share of the numbers between levels dropped in training.
     """
@@ -23,33 +25,46 @@ class Network(nn.Module):
     def __init__(
         self,
         *,
-        embedding: nn.Module,
+        embeddings: Mapping[str, nn.Module],
         levels: Mapping[str, nn.Module],
         fusion: nn.Module,
-        head: nn.Module,
+        heads: Mapping[str, nn.Module],
         dropout: float,
         dropout_between: float,
     ) -> None:
         super().__init__()
-        self.embedding = embedding
-        self.levels = nn.ModuleDict(levels)
+        self.embeddings = nn.ModuleDict({key_of(name): module for name, module in embeddings.items()})
+        self.levels = nn.ModuleDict({key_of(name): module for name, module in levels.items()})
         self.fusion = fusion
-        self.head = head
+        self.heads = nn.ModuleDict(dict(heads))
         self.dropout = nn.Dropout(dropout)
         self.dropout_between = nn.Dropout(dropout_between)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B K"]:
-        """Return the head's outputs for a batch: logits for a classification."""
-        samples = self.embedding(batch.ids)
-        summaries = []
-        for index, level in enumerate(self.levels.values()):
-            mask = batch.masks[index].to(samples.dtype)
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, "B _"]]:
+        """Return the outputs of each head for a batch: logits, or standardised numbers."""
+        fused = self.dropout(self.fusion(self.summaries(batch)))
+        return {name: head(fused) for name, head in self.heads.items()}
+
+    def summaries(self, batch: Batch) -> list[Float[Tensor, "B _"]]:
+        """Return what each level says of each example of a batch."""
+        summaries: list[Tensor] = []
+        vectors: Tensor | None = None
+        for (name, level), units in zip(self.levels.items(), batch.levels, strict=True):
+            if units.members is not None:
+                assert vectors is not None, "the first level of an input reads a raw view"
+                samples = self.dropout_between(vectors)[units.members]
+            else:
+                assert units.samples is not None, "a level reads a raw view or builds on the one before it"
+                samples = self.embeddings[name](units.samples) if name in self.embeddings else units.samples
+            mask = units.mask.to(samples.dtype)
             vectors = level(samples, mask)
-            summaries.append(summary(vectors, mask.sum(1), batch.owners[index], len(batch.targets)))
-            if index < len(batch.members):
-                samples = self.dropout_between(vectors)[batch.members[index]]
-        outputs: Tensor = self.head(self.dropout(self.fusion(summaries)))
-        return outputs
+            summaries.append(summary(vectors, mask.sum(1), units.owners, len(batch)))
+        return summaries
+
+
+def key_of(name: str) -> str:
+    """Return the name of a level or an input as modules and signatures bear it: without a dot."""
+    return name.replace(".", "_")
 
 
 def summary(

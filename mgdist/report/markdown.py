@@ -3,13 +3,14 @@
 Legend: K classes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mgdist.compress.choose import Parity
-from mgdist.evaluate.metrics import Scores
+from mgdist.evaluate.classes import ClassScores
 from mgdist.report.sentences import plain
-from mgdist.report.summary import COLUMNS, MEANING, Summary, commands, rows, sentences
+from mgdist.report.summary import COLUMNS, Summary, commands, rows, sentences
 from mgdist.runs import reported, write
+from mgdist_edge.tasks import labels_of
 
 MOST_CLASSES = 30
 """Of a confusion matrix that a person can still read."""
@@ -30,13 +31,11 @@ def report(summary: Summary) -> str:
     parts = [
         f"# {summary.job.name}",
         _table([name or "note" for name in COLUMNS], rows(summary)),
-        MEANING,
+        summary.meaning,
         *sentences(summary),
-        "## Classes",
+        "## Heads",
         f"Of {summary.bundle.name} on the test split, run by the edge runtime.",
-        _classes(summary.labels, summary.shipped),
-        "## Confusion",
-        _confusion(summary.labels, summary.shipped),
+        *(part for name in summary.tasks for part in _head(name, summary)),
         "## Parity",
         "Against the trained network. Candidates are compared on the validation split, the bundle on the test split.",
         _parities(summary),
@@ -49,7 +48,18 @@ def report(summary: Summary) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _classes(labels: Sequence[str], scores: Scores) -> str:
+def _head(name: str, summary: Summary) -> Iterator[str]:
+    """Yield what was measured of one head."""
+    task, scores = summary.tasks[name], summary.shipped[name]
+    yield f"### {name}: {task.kind}"
+    yield _table(["metric", "value"], [[metric, f"{value:.4f}"] for metric, value in scores.metrics.items()])
+    if isinstance(scores, ClassScores):
+        labels = labels_of(task)
+        yield _classes(labels, scores)
+        yield _confusion(labels, scores)
+
+
+def _classes(labels: Sequence[str], scores: ClassScores) -> str:
     found = zip(labels, scores.per_class, strict=True)
     cells = [
         [label, f"{each.precision:.4f}", f"{each.recall:.4f}", f"{each.f1:.4f}", f"{each.support:,}"]
@@ -58,7 +68,7 @@ def _classes(labels: Sequence[str], scores: Scores) -> str:
     return _table(["class", "precision", "recall", "F1", "support"], cells)
 
 
-def _confusion(labels: Sequence[str], scores: Scores) -> str:
+def _confusion(labels: Sequence[str], scores: ClassScores) -> str:
     if len(labels) > MOST_CLASSES:
         return f"{len(labels)} classes are too many for a table; `bundle/shipped.json` holds the matrix."
     found = zip(labels, scores.confusion, strict=True)
@@ -70,7 +80,7 @@ def _parities(summary: Summary) -> str:
     measured = [(candidate.method, candidate.parity) for candidate in summary.candidates]
     compared: list[tuple[str, Parity]] = [*measured, (summary.bundle.name, summary.parity)]
     cells = [[name, f"{each.difference:.2e}", f"{each.equal:.2%}", f"{each.examples:,}"] for name, each in compared]
-    return _table(["model", "largest difference of a probability", "equal labels", "documents"], cells)
+    return _table(["model", "largest difference of an output", "equal answers", "examples"], cells)
 
 
 def _weights(summary: Summary) -> str:

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mgdist.job.train import TrainSpec
 from mgdist.report.follow import Event
 from mgdist.report.sentences import pace, plain, point_line, sentence
 
@@ -19,6 +20,8 @@ MOST_ROWS = 12
 FEWEST_ROWS = 3
 BAR = 14
 """Characters."""
+MOST_METRICS = 4
+"""Columns of the table of epochs, so that it fits into 80 characters."""
 
 
 class Picture:
@@ -27,11 +30,11 @@ class Picture:
     Args:
         folder: of the run.
         console: a terminal.
-        metric: that trials are compared by.
+        train: tells what trials are compared by.
     """
 
-    def __init__(self, folder: Path, console: Console, metric: str) -> None:
-        self._name, self._folder, self._metric = folder.parent.name, folder, metric
+    def __init__(self, folder: Path, console: Console, train: TrainSpec) -> None:
+        self._name, self._folder, self._train = folder.parent.name, folder, train
         self._started = time.monotonic()
         self._stages: dict[str, tuple[str, float]] = {}
         self._trials: dict[int, Event] = {}
@@ -139,9 +142,9 @@ class Picture:
         return row
 
     def _table_of_trials(self, rows: int) -> Table:
-        table = _table("trial", "state", "epoch", self._metric)
+        table = _table("trial", "state", "epoch", self._train.metric or "quality")
         table.add_column("point", overflow="ellipsis", no_wrap=True)
-        sign = 1 if self._metric == "loss" else -1
+        sign = 1 if self._train.less_is_better else -1
         ranked = sorted(self._trials.values(), key=lambda e: (e.get("metric") is None, sign * (e.get("metric") or 0.0)))
         running = [event for event in ranked if event["state"] == "running"]
         over = [event for event in ranked if event["state"] != "running"]
@@ -159,7 +162,8 @@ class Picture:
         return table
 
     def _table_of_epochs(self, rows: int) -> Table:
-        table = _table("epoch", "loss", "valid loss", "accuracy", "macro F1", "s")
+        metrics = list(self._epochs[-1]["metrics"])[:MOST_METRICS]
+        table = _table("epoch", "loss", "valid loss", *(name.replace("_", " ") for name in metrics), "s")
         table.add_column("")
         best = max((place for place, event in enumerate(self._epochs) if event.get("best")), default=None)
         for place, event in list(enumerate(self._epochs))[-rows:]:
@@ -167,8 +171,7 @@ class Picture:
                 f"{event['epoch']}/{event['epochs']}",
                 f"{event['loss']:.4f}",
                 f"{event['valid_loss']:.4f}",
-                f"{event['accuracy']:.4f}",
-                f"{event['macro_f1']:.4f}",
+                *(f"{event['metrics'][name]:.4f}" for name in metrics),
                 f"{event['seconds']:.1f}",
                 "best" if place == best else "",
                 style="green" if place == best else "",

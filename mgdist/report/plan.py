@@ -5,9 +5,14 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
-from mgdist.job.encoders import Encoder
+from mgdist.job.encoders import Encoder, Pool
 from mgdist.job.plan import Plan
+from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
+from mgdist.job.task import columns_of
+
+ALWAYS = ("layers", "kernel", "heads", "expansion", "bidirectional")
+"""Fields of an encoder that are told even where they have their usual value."""
 
 
 def show(plan: Plan, console: Console) -> None:
@@ -15,10 +20,9 @@ def show(plan: Plan, console: Console) -> None:
     job = plan.job
     console.print(_levels(plan))
     lines = [
-        f"embedding     {plan.rows:,} rows at most x {job.model.embedding.width or job.model.width}, "
-        f"{plan.embedding:,} parameters",
+        *(f"embedding     {rows:,} rows at most x {width}, {rows * width:,} parameters" for rows, width in plan.tables),
         f"fusion, head  {job.model.fusion}{', ' + job.model.norm if job.model.norm else ''}, "
-        f"{plan.fusion + plan.head:,} parameters for {plan.classes} labels or more",
+        f"{plan.fusion + plan.head:,} parameters for {plan.outputs} outputs or more",
         f"in all        {plan.parameters:,} parameters at most",
         "weights       " + ", ".join(f"{method} {size / 1e6:.2f} MB" for method, size in plan.sizes.items()),
         f"device        {_device(job)}",
@@ -30,18 +34,20 @@ def show(plan: Plan, console: Console) -> None:
 
 
 def _levels(plan: Plan) -> Table:
-    title = f"{plan.job.name}: {plan.job.data.input.kind}, {plan.job.task.kind} by {plan.job.task.label}"
+    reads = ", ".join(spec.kind for spec in plan.job.inputs.values())
+    learns = ", ".join(f"{h.kind} by {' '.join(name for _, name in columns_of(h))}" for h in plan.job.heads.values())
+    title = f"{plan.job.name}: {reads}, {learns}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
     for name in ("granularity", "reads", "encoder, pools", "gives", "parameters", "signatures"):
         # In a narrow terminal the encoder and the signatures take several lines; nothing is cut off.
         wraps = name in ("encoder, pools", "signatures")
         side: Literal["left", "right"] = "right" if name == "parameters" else "left"
         table.add_column(name, justify=side, no_wrap=not wraps, min_width=len(name), overflow="fold")
-    for level, spec in zip(plan.levels, plan.job.granularities.values(), strict=True):
+    for level, spec in zip(plan.levels, (shape.spec for shape in shapes(plan.job)), strict=True):
         table.add_row(
             level.name,
             f"(units, {level.length}, {level.channels})",
-            f"{_encoder(spec.encoder)}\n{' + '.join((['skip'] if spec.skip else []) + list(spec.pool))}",
+            f"{_encoder(spec.encoder)}\n{' + '.join([*(['skip'] if spec.skip else []), *map(_pool, spec.pool)])}",
             f"(units, {level.width})",
             f"{level.parameters:,}",
             " ".join(level.signatures),
@@ -50,8 +56,22 @@ def _levels(plan: Plan) -> Table:
 
 
 def _encoder(spec: Encoder) -> str:
-    fields = {name: value for name, value in spec.model_dump().items() if name != "kind" and value is not False}
-    return " ".join([spec.kind, *(name if value is True else f"{name} {value}" for name, value in fields.items())])
+    """Tell what an encoder was asked to be; a switch that is off, and what is as it mostly is, is not told."""
+    told: list[str] = [spec.kind]
+    for name, value in spec:
+        usual = value == type(spec).model_fields[name].default and name not in ALWAYS
+        if name == "kind" or value is False or value is None or usual:
+            continue
+        told.append(name if value is True else f"{name} {_listed(value)}")
+    return " ".join(told)
+
+
+def _listed(value: object) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _pool(pool: Pool) -> str:
+    return pool if isinstance(pool, str) else f"{pool.kind} heads {pool.heads}"
 
 
 def _device(job: Job) -> str:

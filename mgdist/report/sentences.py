@@ -39,14 +39,14 @@ def _told(event: Event) -> str:
         case {"event": "step", "epoch": epoch, "step": step, "steps": steps}:
             return f"epoch {epoch}  step {step}/{steps}  {pace(event)}"
         case {"event": "epoch", "epoch": epoch, "epochs": epochs}:
+            metrics = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in event["metrics"].items())
             return (
-                f"epoch {epoch}/{epochs}  loss {event['loss']:.4f}  valid loss {event['valid_loss']:.4f}  "
-                f"accuracy {event['accuracy']:.4f}  macro F1 {event['macro_f1']:.4f}"
+                f"epoch {epoch}/{epochs}  loss {event['loss']:.4f}  valid loss {event['valid_loss']:.4f}  {metrics}"
                 f"{'  best so far' if event.get('best') else ''}"
             )
         case {"event": "candidate", "method": method}:
             return (
-                f"{method}: accuracy {event['accuracy']:.4f}, {event['size'] / 1e6:.2f} MB, "
+                f"{method}: quality {event['quality']:.4f}, {event['size'] / 1e6:.2f} MB, "
                 f"{event['latency'] * 1e3:.2f} ms, {event['memory'] / 1e6:.0f} MB memory"
             )
         case {"event": "note", "text": text}:

@@ -1,7 +1,7 @@
 """What a run came to: one table, a few plain sentences, and the commands to go on with."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from mgdist.compress.choose import Candidate, Parity, excess
-from mgdist.evaluate.metrics import Scores
+from mgdist.evaluate.scores import Heads, metric_name, named, quality
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
+from mgdist_edge.tasks import Task
 
 COLUMNS = {"model": 15, "valid": 6, "test": 6, "MB": 4, "ms": 4, "mem": 3, "diff": 6, "same": 5, "": 0}
 """Columns of the table, each with the characters that it has at least."""
+SHIPS = "ships"
 MEANING = (
-    "valid, test: accuracy. MB: of the file. ms: median from text to label, one thread of this host. "
-    "mem: MB at the peak. diff, same: largest difference of a probability from the trained network, and share of "
-    "equal labels."
+    "valid, test: {metric}. MB: of the file. ms: median from raw to answer, one thread of this host. "
+    "mem: MB at the peak. diff, same: largest difference of an output from the trained network, and share of "
+    "equal answers."
 )
 
 
@@ -30,10 +32,10 @@ class Summary:
         job: as it was trained, so at the best point of the search.
         folder: of the run.
         bundle: the file to copy to the device.
-        labels: name of each class.
+        tasks: what each head answers.
         point: what the search chose; empty without a search.
-        network: scores of the trained network on (validation, test).
-        baseline: scores of the linear baseline on (validation, test).
+        network: scores of the trained network on (validation, test), by head.
+        baseline: scores of the simple baseline on (validation, test); a head may lack one.
         shipped: scores of the bundle on the test split, by the edge runtime.
         parity: of the bundle against the trained network, on the test split.
         candidates: all that were measured.
@@ -45,16 +47,27 @@ class Summary:
     job: Job
     folder: Path
     bundle: Path
-    labels: tuple[str, ...]
+    tasks: Mapping[str, Task]
     point: dict[str, object]
-    network: tuple[Scores, Scores]
-    baseline: tuple[Scores, Scores]
-    shipped: Scores
+    network: tuple[Heads, Heads]
+    baseline: tuple[Heads, Heads]
+    shipped: Heads
     parity: Parity
     candidates: tuple[Candidate, ...]
     chosen: Candidate
     verdicts: tuple[str, ...]
     seconds: dict[str, float]
+
+    @property
+    def examples(self) -> int:
+        """Examples of the test split."""
+        return next(iter(self.shipped.values())).examples
+
+    @property
+    def meaning(self) -> str:
+        """What the columns of the table mean."""
+        metric = metric_name(self.shipped).replace("_", " ")
+        return MEANING.format(metric=f"mean over the heads of {metric}" if len(self.tasks) > 1 else metric)
 
     @property
     def report(self) -> Path:
@@ -66,25 +79,30 @@ def show(summary: Summary, console: Console) -> None:
     """Print a summary, and where to read more."""
     console.print()
     console.print(_table(summary))
-    lines = [MEANING, *sentences(summary), "", *(f"{name + ':':<24}{line}" for name, line in commands(summary).items())]
+    lines = [
+        summary.meaning,
+        *sentences(summary),
+        "",
+        *(f"{name + ':':<24}{line}" for name, line in commands(summary).items()),
+    ]
     for line in [*lines, f"{'Read more:':<24}{summary.report}"]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def rows(summary: Summary) -> Iterator[list[str]]:
     """Yield the cells of the table, one list a model; the candidates are the last."""
-    for name, (valid, test) in (("linear baseline", summary.baseline), ("trained network", summary.network)):
-        yield [name, f"{valid.accuracy:.4f}", f"{test.accuracy:.4f}", "", "", "", "", "", ""]
+    for name, (valid, test) in (("simple baseline", summary.baseline), ("trained network", summary.network)):
+        if valid:
+            yield [name, f"{quality(valid):.4f}", f"{quality(test):.4f}", "", "", "", "", "", ""]
     for candidate in summary.candidates:
         yield _row(candidate, summary)
 
 
 def sentences(summary: Summary) -> list[str]:
     """Return what there is to say about the results."""
-    shipped = summary.shipped
+    numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in named(summary.shipped).items())
     told = [
-        f"Ships {summary.chosen.method}: test accuracy {shipped.accuracy:.4f}, macro F1 {shipped.macro_f1:.4f}, "
-        f"calibration error {shipped.ece:.4f} on {shipped.examples:,} documents, run by the edge runtime.",
+        f"Ships {summary.chosen.method}: {numbers} on {summary.examples:,} test examples, run by the edge runtime.",
         *summary.verdicts,
     ]
     if summary.point:
@@ -96,7 +114,7 @@ def commands(summary: Summary) -> dict[str, str]:
     """Return the commands to go on with, by what they are for."""
     bundle = shlex.quote(str(summary.bundle))
     return {
-        "Try it": f'mgdist-edge predict {bundle} --text "..."',
+        "Try it": f"mgdist-edge predict {bundle} {_example(summary.job)}",
         "Prove it on the device": f"mgdist-edge selftest {bundle}",
         "See the curves": f"tensorboard --logdir {shlex.quote(str(summary.folder))}",
     }
@@ -107,9 +125,8 @@ def _table(summary: Summary) -> Table:
     for name, width in COLUMNS.items():
         # Numbers keep their place; what a candidate lacks takes as many lines as it needs.
         table.add_column(name, justify="right" if 0 < width < 15 else "left", no_wrap=width > 0, min_width=width)
-    ships = 2 + summary.candidates.index(summary.chosen)
-    for number, cells in enumerate(rows(summary)):
-        table.add_row(*cells, style="bold green" if number == ships else "")
+    for cells in rows(summary):
+        table.add_row(*cells, style="bold green" if cells[-1] == SHIPS else "")
     return table
 
 
@@ -117,21 +134,27 @@ def _row(candidate: Candidate, summary: Summary) -> list[str]:
     ships = candidate == summary.chosen
     lacks = excess(
         candidate,
-        reference=summary.network[0].accuracy,
+        reference=quality(summary.network[0]),
         budget=summary.job.compress.max_accuracy_drop,
         device=summary.job.device,
     )
     return [
         candidate.method,
-        f"{candidate.accuracy:.4f}",
-        f"{summary.shipped.accuracy:.4f}" if ships else "",
+        f"{candidate.quality:.4f}",
+        f"{quality(summary.shipped):.4f}" if ships else "",
         _digits(candidate.size / 1e6),
         _digits(candidate.latency * 1e3),
         f"{candidate.memory / 1e6:.0f}",
         f"{candidate.parity.difference:.4f}",
         f"{candidate.parity.equal:.1%}",
-        "ships" if ships else "over: " + ", ".join(lacks) if lacks else "",
+        SHIPS if ships else "over: " + ", ".join(lacks) if lacks else "",
     ]
+
+
+def _example(job: Job) -> str:
+    """Return how an example is given on the command line."""
+    kinds = [spec.kind for spec in job.inputs.values()]
+    return '--text "..."' if kinds == ["text"] else "--file EXAMPLE" if len(kinds) == 1 else "--file EXAMPLES.jsonl"
 
 
 def _digits(value: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from mgdist.job.train import TrainSpec
 from mgdist.report.follow import Event, Follower
 from mgdist.report.picture import Picture
 from mgdist.report.sentences import sentence
@@ -19,17 +20,17 @@ STEP_LINE_EVERY = 10.0
 
 
 @contextmanager
-def watching(folder: Path, console: Console, *, metric: str = "accuracy") -> Iterator[None]:
+def watching(folder: Path, console: Console, train: TrainSpec) -> Iterator[None]:
     """Show the events of a run while the block works.
 
     Args:
         folder: of the run.
         console: to show them on.
-        metric: that trials are compared by; the smaller the better if it is ``loss``.
+        train: tells what trials are compared by.
     """
     follower = Follower(folder)
     follower.skip()
-    view = Picture(folder, console, metric) if _can_draw(console) else Lines(console)
+    view = Picture(folder, console, train) if _can_draw(console) else Lines(console)
     ended = threading.Event()
 
     def look() -> None:

@@ -73,7 +73,7 @@ def ranked(trials: Iterable[Trial], job: Job) -> Searched:
     Raises:
         SearchError: there is none that came to a value.
     """
-    sign = 1 if job.train.metric == "loss" else -1
+    sign = 1 if job.train.less_is_better else -1
     trials = list(trials)
     good = [trial for trial in trials if trial.state in ("done", "stopped") and trial.value is not None]
     failed = [trial for trial in trials if trial not in good]

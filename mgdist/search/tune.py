@@ -71,7 +71,7 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tune
     trainable = _trainable(job, spec, dataset, folder)
     if tune.Tuner.can_restore(str(folder / STATE)):
         return tune.Tuner.restore(str(folder / STATE), trainable)
-    mode = "min" if job.train.metric == "loss" else "max"
+    mode = "min" if job.train.less_is_better else "max"
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(

@@ -7,7 +7,7 @@ nothing behind it needs to know who stepped.
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, assert_never, runtime_checkable
 
@@ -23,8 +23,10 @@ from mgdist.train import group
 
 Weights = dict[str, Tensor]
 """Name of a parameter or buffer -> its numbers: whole, float32 and on the CPU, whoever stepped."""
-Loss = Callable[[Tensor, Batch], Tensor]
-"""(logits (B, K), their batch) -> the mean loss of the batch."""
+Outputs = Mapping[str, Tensor]
+"""For each head, (B, K)."""
+Loss = Callable[[Outputs, Batch], Tensor]
+"""(outputs of each head, their batch) -> the mean loss of the batch."""
 
 
 @runtime_checkable
@@ -101,7 +103,7 @@ class TorchEngine:
         total = torch.zeros((), device=self.device)
         for batch in batches:
             with self._gradients_stay(batch is not batches[-1]):
-                share = loss(self._logits(batch.to(self.device)), batch) / len(batches)
+                share = loss(self._outputs(batch.to(self.device)), batch) / len(batches)
                 share.backward()  # type: ignore[no-untyped-call]
             total += share.detach()
         if self.clip is not None:
@@ -110,10 +112,10 @@ class TorchEngine:
         self.optimizer.step()
         return total
 
-    def _logits(self, batch: Batch) -> Tensor:
+    def _outputs(self, batch: Batch) -> Outputs:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            logits: Tensor = self.model(batch)
-        return logits
+            outputs: Outputs = self.model(batch)
+        return outputs
 
     def _gradients_stay(self, stay: bool) -> contextlib.AbstractContextManager[None]:
         """All but the last of the accumulated batches keep their gradients to themselves."""

@@ -1,6 +1,7 @@
 """What a training tells while it runs: to the live view, to TensorBoard, and to whoever listens."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,9 +49,9 @@ class Epoch:
         epochs: of all phases, at most.
         done: optimizer steps of the whole training done.
         loss: mean training loss of all workers, with dropout and smoothing.
-        accuracy: share of right labels, 0 to 1.
-        macro_f1: mean F1 of the classes, 0 to 1.
-        valid_loss: mean cross-entropy in nats.
+        metrics: measured on the validation split, by name.
+        quality: what the task is judged by; higher is better.
+        valid_loss: mean loss on the validation split, without smoothing.
         best: nothing better came before.
         seconds: for learning and measuring.
         losses: mean of all workers for each optimizer step.
@@ -61,8 +62,8 @@ class Epoch:
     epochs: int
     done: int
     loss: float
-    accuracy: float
-    macro_f1: float
+    metrics: dict[str, float]
+    quality: float
     valid_loss: float
     best: bool
     seconds: float
@@ -71,14 +72,13 @@ class Epoch:
     def metric(self, spec: TrainSpec) -> float:
         """Return the number that a job chooses by."""
         match spec.metric:
-            case "accuracy":
-                return self.accuracy
-            case "macro_f1":
-                return self.macro_f1
+            case None:
+                return self.quality
             case "loss":
                 return self.valid_loss
-            case never:
-                assert_never(never)
+            case name:
+                found = [value for each, value in self.metrics.items() if each.rpartition(".")[2] == name]
+                return math.fsum(found) / len(found)
 
 
 Listener = Callable[[Step | Epoch], None]
@@ -90,7 +90,7 @@ def nobody(_: Step | Epoch) -> None:
 
 def better(one: float, other: float, spec: TrainSpec) -> bool:
     """Tell whether one value of a job's metric beats another."""
-    return one < other if spec.metric == "loss" else one > other
+    return one < other if spec.less_is_better else one > other
 
 
 class Recorder:
@@ -116,7 +116,7 @@ class Recorder:
                 first = event.done - len(event.losses)
                 for place, loss in enumerate(event.losses, start=1):
                     self.board.add_scalar("train/loss", loss, first + place)
-                valid = {"accuracy": event.accuracy, "macro_f1": event.macro_f1, "loss": event.valid_loss}
+                valid = {**event.metrics, "loss": event.valid_loss}
                 self._scalars(event.done, {f"valid/{name}": value for name, value in valid.items()})
             case never:
                 assert_never(never)
@@ -145,4 +145,6 @@ def plain(event: Step | Epoch) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _short(each) for name, each in value.items()}
     return float(f"{value:.6g}") if isinstance(value, float) else value

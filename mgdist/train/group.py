@@ -26,7 +26,7 @@ def mean(values: Tensor) -> Tensor:
     return total / size()
 
 
-def gathered(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def gathered(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the rows of all workers, one worker after another, on every worker.
 
     Args:
@@ -34,9 +34,9 @@ def gathered(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if size() == 1:
         return rows
-    parts: list[NDArray[np.float64] | None] = [None] * size()
+    parts: list[NDArray[np.float32] | None] = [None] * size()
     dist.all_gather_object(parts, rows)
-    return np.concatenate([part for part in parts if part is not None and len(part)])
+    return np.concatenate([part for part in parts if part is not None])
 
 
 def wait() -> None:

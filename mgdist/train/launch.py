@@ -22,6 +22,7 @@ from ray.train.torch import TorchTrainer
 from mgdist.data.dataset import Dataset
 from mgdist.errors import MgdistError, TrainError
 from mgdist.job.spec import Job
+from mgdist.models.build import build
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Progress
@@ -81,12 +82,12 @@ def train(job: Job, dataset: Path, folder: Path) -> Trained:
     if not (folder / TRAINED).is_file():
         reached = _persistently(job, dataset.resolve(), folder)
         shutil.copyfile(reached / checkpoint.BEST, folder / MODEL)
-        write(folder / TRAINED, json.dumps(_told(job, folder, reached), indent=1))
+        write(folder / TRAINED, json.dumps(_told(job, dataset.resolve(), folder, reached), indent=1))
         shutil.rmtree(folder / STATE, ignore_errors=True)
     return Trained.open(folder)
 
 
-def _told(job: Job, folder: Path, reached: Path) -> dict[str, Any]:
+def _told(job: Job, dataset: Path, folder: Path, reached: Path) -> dict[str, Any]:
     progress = checkpoint.read(reached)
     return {
         "sha256": checkpoint.sha256(folder / MODEL),
@@ -94,8 +95,14 @@ def _told(job: Job, folder: Path, reached: Path) -> dict[str, Any]:
         "best": progress.best.epoch,
         "epochs": len(progress.history),
         "steps": progress.history[-1].done,
-        "parameters": sum(weight.numel() for weight in progress.weights.values()),
+        "parameters": _parameters(job, dataset),
     }
+
+
+def _parameters(job: Job, dataset: Path) -> int:
+    """Return how many numbers are learned; the weights also hold statistics that are only counted."""
+    data = Dataset.open(dataset)
+    return sum(parameter.numel() for parameter in build(job, data.inputs, data.tasks).parameters())
 
 
 def _persistently(job: Job, dataset: Path, folder: Path) -> Path:

@@ -2,30 +2,29 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from mgdist.data.batches import Batch, batches, evaluation_batches
+from mgdist.data.batches import Batch, batches
 from mgdist.data.dataset import Dataset, Shard
-from mgdist.evaluate.metrics import Scores, score
+from mgdist.evaluate.network import answers
+from mgdist.evaluate.scores import Scores, named, quality, score, total_loss
 from mgdist.job.spec import Job
 from mgdist.train import group
 from mgdist.train.checkpoint import Progress
 from mgdist.train.engine import Engine
 from mgdist.train.events import Epoch, Listener, better, nobody
-from mgdist.train.losses import cross_entropy
+from mgdist.train.losses import loss
 from mgdist.train.pace import Pace
 from mgdist.train.phases import Lesson, lessons, phases
 from mgdist.train.schedule import rate
-
-EVALUATION_BATCH = 256
-"""Examples of one forward pass on the validation split."""
+from mgdist_edge.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,16 @@ class Training:
         losses = self._learn(lesson)
         weights = self.engine.weights()
         self.network.load_state_dict(weights)
-        scores = measure(self.network, self.dataset.valid)
+        scores = measure(self.network, self.dataset.tasks, self.dataset.valid)
         epoch = Epoch(
             phase=lesson.phase.name,
             epoch=lesson.epoch + 1,
             epochs=lesson.epochs,
             done=lesson.done + lesson.phase.steps,
             loss=math.fsum(losses) / len(losses),
-            accuracy=scores.accuracy,
-            macro_f1=scores.macro_f1,
-            valid_loss=scores.loss,
+            metrics=named(scores),
+            quality=quality(scores),
+            valid_loss=total_loss(scores, self.job.loss_weights),
             best=False,
             seconds=time.monotonic() - started,
             losses=losses,
@@ -111,12 +110,12 @@ class Training:
         """Read the training split once; return each step's loss, the mean of all workers."""
         spec, phase = self.job.train, lesson.phase
         _seed(self.job.seed, lesson.epoch)
-        loss = partial(_loss, smoothing=spec.label_smoothing)
+        wanted = partial(loss, tasks=self.dataset.tasks, weights=self.job.loss_weights, smoothing=spec.label_smoothing)
         pace = Pace(lesson, spec.batch_size, self.listen)
         shares = self._batches(lesson.epoch)
         for step in range(phase.steps):
             lr = rate(spec, phase, lesson.learnt + step)
-            pace.step(self.engine.step(list(islice(shares, spec.accumulate)), loss, lr), lr)
+            pace.step(self.engine.step(list(islice(shares, spec.accumulate)), wanted, lr), lr)
         return tuple(group.mean(torch.stack(pace.losses)).tolist())
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
@@ -125,21 +124,11 @@ class Training:
         return batches(self.dataset.train, size=size, epoch=epoch, seed=seed, rank=group.rank(), world=group.size())
 
 
-def measure(network: nn.Module, shard: Shard) -> Scores:
+def measure(network: nn.Module, tasks: Mapping[str, Task], shard: Shard) -> dict[str, Scores]:
     """Return how good a network is on a split, which the workers share; the same scores on all of them."""
-    network.eval()
-    found = []
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        for batch in evaluation_batches(shard, EVALUATION_BATCH, group.rank(), group.size()):
-            probabilities = network(batch.to(device)).float().softmax(1).cpu()
-            found.append(np.column_stack([probabilities.numpy(), batch.targets.numpy()]))
-    rows = group.gathered(np.concatenate(found) if found else np.zeros((0, 0)))
-    return score(rows[:, :-1], rows[:, -1].astype(np.int64))
-
-
-def _loss(logits: Tensor, batch: Batch, *, smoothing: float) -> Tensor:
-    return cross_entropy(logits, batch.targets.to(logits.device), smoothing=smoothing)
+    found = answers(network, tasks, shard, group.rank(), group.size())
+    whole = {name: group.gathered(outputs) for name, outputs in found.items()}
+    return score(tasks, whole, shard.targets)
 
 
 def _seed(seed: int, epoch: int) -> None:

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from mgdist.data.dataset import Dataset
-from mgdist.data.fit import Seen
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.train import group
@@ -15,14 +14,13 @@ from mgdist.train.events import Listener, nobody
 from mgdist.train.loop import Training
 
 SMALL = 1_000_000
-"""Parameters beside the embedding, below which a second thread costs more than it brings."""
+"""Parameters beside the embeddings, below which a second thread costs more than it brings."""
 
 
 def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
     torch.manual_seed(job.seed)
-    seen = Seen(dataset.seen, len(dataset.train))
-    network = build(job, rows=dataset.input.rows, classes=len(dataset.labels), seen=seen)
+    network = build(job, dataset.inputs, dataset.tasks, dataset.seen)
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
     return Training(job, dataset, engine(network, job.train, group.device()), twin, listen)
@@ -34,6 +32,6 @@ def threads(network: nn.Module, cores: int) -> int:
     A small one runs on one: its threads would mostly wait for each other, in loops that keep their cores busy. On a
     machine that others use too, two threads were then 2 to 12 times slower than one.
     """
-    embedding = sum(weight.numel() for name, weight in network.named_parameters() if name.startswith("embedding."))
+    embedding = sum(weight.numel() for name, weight in network.named_parameters() if name.startswith("embeddings."))
     others = sum(weight.numel() for weight in network.parameters()) - embedding
     return max(1, cores) if others >= SMALL else 1

@@ -46,6 +46,7 @@ def main(options: argparse.Namespace) -> None:
 
     from mgdist.data.prepare import prepare as read
     from mgdist.evaluate.baseline import baseline
+    from mgdist.evaluate.scores import quality
 
     torch.set_num_threads(options.threads)
     jobs = variants(options)
@@ -62,7 +63,8 @@ def main(options: argparse.Namespace) -> None:
                 begin = time.perf_counter()
                 linear = baseline(dataset)
                 lasted = time.perf_counter() - begin
-                rows.append(["linear baseline", linear["valid"].accuracy, linear["test"].accuracy, None, None, lasted])
+                found = [quality(linear[split]) for split in ("valid", "test")]
+                rows.append(["simple baseline", *found, None, None, lasted])
             rows.append(_row(name, [result(job, dataset, seed) for seed in range(job.seed, job.seed + options.seeds)]))
             print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
         table(["granularities", "validation accuracy", "test accuracy", "parameters", "best epoch", "seconds"], rows)
@@ -110,8 +112,8 @@ def _sentences(options: argparse.Namespace) -> int:
 
 def result(job: Job, dataset: Dataset, seed: int) -> Result:
     """Train one job; its seed is that of weights and order, and the split stays as it is."""
-    from mgdist.evaluate.metrics import score
-    from mgdist.evaluate.network import probabilities
+    from mgdist.evaluate.scores import quality
+    from mgdist.train.loop import measure
     from mgdist.train.prepare import prepare
 
     begin = time.perf_counter()
@@ -119,9 +121,9 @@ def result(job: Job, dataset: Dataset, seed: int) -> Result:
     progress = training.run()
     lasted = time.perf_counter() - begin
     training.network.load_state_dict(progress.weights)
-    tested = score(probabilities(training.network.eval(), dataset.test), dataset.test.targets)
+    tested = quality(measure(training.network, dataset.tasks, dataset.test))
     parameters = sum(weight.numel() for weight in progress.weights.values())
-    return Result(progress.best.accuracy, tested.accuracy, parameters, progress.best.epoch, lasted)
+    return Result(progress.best.quality, tested, parameters, progress.best.epoch, lasted)
 
 
 if __name__ == "__main__":

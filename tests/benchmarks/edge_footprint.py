@@ -39,7 +39,7 @@ def measured(folder: Path, bundle: Path) -> dict[str, float]:
     run(python, "-m", "pip", "install", "--quiet", "--no-compile", EDGE)
     installed = megabytes(folder / "venv") - before
     documents = folder / "golden.jsonl"
-    texts = [example.text for example in Bundle.open(bundle).golden.examples]
+    texts = [str(example.raws["input"]) for example in Bundle.open(bundle).golden.examples]
     documents.write_text("".join(json.dumps(text) + "\n" for text in texts))
     run(edge, "predict", bundle, "--text", texts[0])  # Python compiles its modules once, the disk is read once
     bench = json.loads(run(edge, "bench", bundle, "--file", documents, "--json"))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist_edge.bundle import Bundle
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.runtime import Runtime
 from mgdist_edge.views import Views
 from tests.benchmarks.padded import PaddedRuntime, Sizes, convert, sizes_of
@@ -53,7 +54,7 @@ def main(options: argparse.Namespace) -> None:
     with told(), tempfile.TemporaryDirectory(prefix="mgdist-length-") as folder:
         dataset = Dataset.open(run / "data")
         bundle = Bundle.open(_bundle(run))
-        documents = dataset.test.texts()
+        documents = dataset.test.raws[ONLY_INPUT]
         documents = documents[:: max(1, len(documents) // options.documents)][: options.documents]
         cut, views = _timed_cuts(bundle, documents, options.repeats)
         shipped = Runtime(bundle)
@@ -79,7 +80,7 @@ def _units(sizes: Sizes) -> str:
 
 def _timed_cuts(bundle: Bundle, documents: Sequence[str], repeats: int) -> tuple[NDArray[np.float64], list[Views]]:
     """Cut the documents; return the seconds of each, and the views."""
-    cut = bundle.manifest.input.views
+    cut = bundle.manifest.inputs[ONLY_INPUT].views
     seconds = [min(_seconds(cut, document) for _ in range(repeats)) for document in documents]
     return np.array(seconds), [cut(document) for document in documents]
 
@@ -111,7 +112,13 @@ def _rival(
 
 
 def _difference(one: PaddedRuntime, other: Runtime, views: Sequence[Views]) -> float:
-    return max(float(np.abs(one.run(each) - other.run(each)).max()) for each in views)
+    answers = _answers(other)
+    return max(float(np.abs(one.run(each) - answers(each)).max()) for each in views)
+
+
+def _answers(runtime: Runtime) -> Callable[[Views], NDArray[np.float32]]:
+    """Return what answers the views of a text by the runtime of a bundle with one input and one head."""
+    return lambda views: runtime.run({ONLY_INPUT: views})[ONLY_HEAD]
 
 
 def timed(shipped: Runtime, rivals: Sequence[Rival], views: Sequence[Views], repeats: int) -> NDArray[np.float64]:
@@ -122,7 +129,7 @@ def timed(shipped: Runtime, rivals: Sequence[Rival], views: Sequence[Views], rep
     Returns:
         (documents, 1 + rivals) seconds; NaN where a document does not fit.
     """
-    contestants = [(shipped.run, lambda _: True), *((r.runtime.run, r.runtime.sizes.fit) for r in rivals)]
+    contestants = [(_answers(shipped), lambda _: True), *((r.runtime.run, r.runtime.sizes.fit) for r in rivals)]
     times = np.full((len(views), len(contestants)), np.nan)
     for start in range(0, len(views), BLOCK):
         for _ in range(repeats):
@@ -158,7 +165,7 @@ def _tell(
         )  # fmt: skip
     head = ["", "documents that fit", "median ms", "p95 ms", "times shipped's median"]
     table([*head, "with cutting: median ms", "p95 ms", "times shipped's"], rows)
-    words = np.array([len(each.samples) for each in views])
+    words = np.array([int(each.lengths[0].sum()) for each in views])
     edges = np.quantile(words, [0, 0.25, 0.5, 0.75, 1])
     quarters = np.clip(np.searchsorted(edges, words, side="right") - 1, 0, 3)
     table(

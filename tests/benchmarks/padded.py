@@ -17,6 +17,7 @@ from mgdist.apart import apart
 from mgdist.models.network import Network
 from mgdist.runs import write
 from mgdist_edge.manifest import Level
+from mgdist_edge.names import ONLY_HEAD
 from mgdist_edge.quiet import quiet
 from mgdist_edge.views import Views, pad
 
@@ -53,7 +54,8 @@ class Padded(nn.Module):
 
     def forward(self, ids: Int[Tensor, "N S O"], **members: Int[Tensor, "_ _"]) -> dict[str, Float[Tensor, "1 K"]]:
         """Return the probability of each class."""
-        samples, mask = self.network.embedding(ids), (ids[:, :, 0] != 0).float()
+        finest, *_ = self.network.levels
+        samples, mask = self.network.embeddings[finest](ids), (ids[:, :, 0] != 0).float()
         summaries = []
         for index, level in enumerate(self.network.levels.values()):
             if index:
@@ -65,7 +67,7 @@ class Padded(nn.Module):
             samples = level(samples, mask)
             shares = mask.sum(1, keepdim=True)
             summaries.append((samples * shares).sum(0, keepdim=True) / shares.sum().clamp(min=1.0))
-        return {"probabilities": torch.softmax(self.network.head(self.network.fusion(summaries)), 1)}
+        return {ONLY_HEAD: torch.softmax(self.network.heads[ONLY_HEAD](self.network.fusion(summaries)), 1)}
 
 
 def convert(network: Network, sizes: Sizes, destination: Path) -> Path:
@@ -123,12 +125,13 @@ class PaddedRuntime:
     def run(self, views: Views) -> NDArray[np.float32]:
         """Return the probabilities (K,) of a document that fits."""
         inputs: dict[str, NDArray[np.generic]] = {}
-        samples: NDArray[np.generic] = views.samples
+        samples = views.samples[0]
+        assert samples is not None, "the finest level reads a raw view"
         for index, lengths in enumerate(views.lengths):
             found, _ = pad(samples, lengths, self.sizes.lengths[index])
             units = np.zeros((self.sizes.units[index], *found.shape[1:]), np.int32)
             units[: len(found)] = found
             inputs[f"members_{index}" if index else "ids"] = units
             samples = np.arange(1, len(lengths) + 1, dtype=np.int32)
-        probabilities: NDArray[np.float32] = self._run(**inputs)["probabilities"][0]
+        probabilities: NDArray[np.float32] = self._run(**inputs)[ONLY_HEAD][0]
         return probabilities

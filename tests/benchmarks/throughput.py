@@ -10,12 +10,15 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from mgdist.data.dataset import Dataset, Shard
+from mgdist.data.stored import Ragged
 from mgdist.job.spec import Job
+from mgdist_edge.names import ONLY_INPUT
 from tests.benchmarks.setting import job_of, parser, table, told
 
 RIVAL = ("Ludwig 0.17.10 parallel_cnn, 3 epochs; measured earlier on this kind of machine", 245, None, None, 0.8999)
@@ -38,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
         _, *other = _row(f"the same, 1 epoch, every document filled up to {longest} words", once, filled)
         head = ["", "samples/s, best second", "samples/s, all steps", "samples a CPU second", "test accuracy"]
         table(head, [row, [*other[:-1], None], RIVAL])
-        words = len(dataset.train.samples) / len(dataset.train)
+        words = len(_ids(_text(dataset.train))) / len(dataset.train)
         print(
             f"\nOne core; documents of at most {longest} words, {words:.0f} in the mean. A batch is as wide as its "
             f"longest document, so the second row is what {longest} words cost. Batch {job.train.batch_size}, "
@@ -65,26 +68,38 @@ def _row(name: str, job: Job, dataset: Dataset) -> tuple[Trained, str, float, fl
 
 def trained(job: Job, dataset: Dataset) -> Trained:
     """Train a job in this process, and score its best epoch on the test split."""
-    from mgdist.evaluate.metrics import score
-    from mgdist.evaluate.network import probabilities
+    from mgdist.evaluate.scores import quality
+    from mgdist.train.loop import measure
     from mgdist.train.prepare import prepare
 
     windows = Windows(job.train.batch_size)
     training = prepare(job, dataset, windows)
     progress = training.run()
     training.network.load_state_dict(progress.weights)
-    tested = score(probabilities(training.network.eval(), dataset.test), dataset.test.targets)
-    return Trained(windows, sum(weight.numel() for weight in progress.weights.values()), tested.accuracy)
+    tested = quality(measure(training.network, dataset.tasks, dataset.test))
+    return Trained(windows, sum(weight.numel() for weight in progress.weights.values()), tested)
 
 
 def full(shard: Shard, longest: int) -> Shard:
     """Return a split of one level whose documents each go on from their beginning until they are full."""
-    spans = zip(shard.first[0][:-1], shard.first[0][1:], strict=True)
-    order = shard.samples.shape[1]
-    samples = np.concatenate([np.resize(shard.samples[start:stop], (longest, order)) for start, stop in spans])
+    text = _text(shard)
+    ids, (first, _) = _ids(text), text.first[0]
+    spans = pairwise(first)
+    samples = np.concatenate([np.resize(ids[start:stop], (longest, ids.shape[1])) for start, stop in spans])
     rows = np.arange(len(shard) + 1)
     lengths = np.full(len(shard), longest, np.int32)
-    return replace(shard, samples=samples, lengths=(lengths,), first=(rows * longest, rows))
+    return replace(shard, inputs={ONLY_INPUT: Ragged((samples,), (lengths,), (np.stack([rows * longest, rows]),))})
+
+
+def _text(shard: Shard) -> Ragged:
+    text = shard.inputs[ONLY_INPUT]
+    assert isinstance(text, Ragged), "texts differ in length"
+    return text
+
+
+def _ids(text: Ragged) -> np.ndarray:
+    assert text.samples[0] is not None, "the finest level reads a raw view"
+    return text.samples[0]
 
 
 @dataclass

@@ -10,15 +10,15 @@ from mgdist.job.device import DeviceSpec
 ANY = DeviceSpec()
 CANDIDATE = Candidate(
     method="float32",
-    accuracy=0.90,
+    quality=0.90,
     size=2_000_000,
     latency=0.004,
     memory=80_000_000,
     weights={"float32": 1.0},
     parity=Parity(difference=1e-6, equal=1.0, examples=100),
 )
-INT8 = replace(CANDIDATE, method="int8_dynamic", accuracy=0.895, size=500_000, latency=0.003)
-INT4 = replace(CANDIDATE, method="int4", accuracy=0.85, size=300_000, latency=0.002)
+INT8 = replace(CANDIDATE, method="int8_dynamic", quality=0.895, size=500_000, latency=0.003)
+INT4 = replace(CANDIDATE, method="int4", quality=0.85, size=300_000, latency=0.002)
 ALL = (CANDIDATE, INT8, INT4)
 
 
@@ -37,7 +37,7 @@ def test_of_equally_small_candidates_the_quicker_one_ships() -> None:
 
 
 def test_a_candidate_that_is_better_than_the_network_has_lost_nothing() -> None:
-    better = replace(CANDIDATE, accuracy=0.91)
+    better = replace(CANDIDATE, quality=0.91)
     assert choose([better], reference=0.90, budget=0.0, device=ANY) == better
 
 
@@ -78,20 +78,20 @@ def test_where_none_keeps_the_budget_the_nearest_is_named_with_what_to_change() 
         choose([INT4, INT8], reference=0.90, budget=0.001, device=ANY)
     assert str(caught.value) == (
         "none of 2 candidate(s) keeps the accuracy budget and the device's limits; nearest is int8_dynamic: "
-        "accuracy 0.8950 is 0.0050 below the network's 0.9000; raise compress.max_accuracy_drop (now 0.001) "
+        "quality 0.8950 is 0.0050 below the network's 0.9000; raise compress.max_accuracy_drop (now 0.001) "
         "or allow more compress.methods"
     )
 
 
 def test_all_that_the_nearest_lacks_is_told() -> None:
     device = DeviceSpec(max_size=100_000, max_memory=10_000_000)
-    with pytest.raises(BudgetError, match=r"accuracy 0\.8950 is .*; size 0\.50 MB is above .*; memory 80 MB is above"):
+    with pytest.raises(BudgetError, match=r"quality 0\.8950 is .*; size 0\.50 MB is above .*; memory 80 MB is above"):
         choose([INT8], reference=0.90, budget=0.001, device=device)
 
 
 def test_an_excess_tells_by_how_much_a_limit_is_broken() -> None:
     device = DeviceSpec(max_size=1_000_000, max_latency=0.002)
     assert excess(CANDIDATE, reference=0.92, budget=0.01, device=device) == pytest.approx(
-        {"accuracy": 1.0, "size": 1.0, "latency": 1.0}
+        {"quality": 1.0, "size": 1.0, "latency": 1.0}
     )
     assert excess(CANDIDATE, reference=0.90, budget=0.0, device=ANY) == {}

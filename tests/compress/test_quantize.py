@@ -11,7 +11,7 @@ from mgdist.compress.quantize import Quantized, prove, quantize, weights
 from mgdist.errors import ConvertError
 from mgdist.export.litert_route import convert
 from mgdist.job.compress import ALL, Method
-from tests.networks import ids_of, job_of, level, network_of
+from tests.networks import ids_of, inputs_of, job_of, level, network_of, tasks_of
 
 WORDS, PAIRS, WIDTH = 2_000, 6_000, 64
 HELD = {"float32": "float32", "float16": "float16", "int8_weight": "int8", "int8_dynamic": "int8", "int4": "int4"}
@@ -28,7 +28,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         embedding={"ngrams": {"order": 2, "buckets": PAIRS}},
     )
     network = network_of(job, rows=WORDS + PAIRS)
-    return convert(network, job, 2, tmp_path_factory.mktemp("model") / "model.tflite").path
+    inputs = inputs_of(job, WORDS + PAIRS)
+    return convert(network, job, inputs, tasks_of(job), tmp_path_factory.mktemp("model") / "model.tflite").path
 
 
 @pytest.fixture(scope="module")

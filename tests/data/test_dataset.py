@@ -17,7 +17,7 @@ def test_raw_texts_come_back_as_they_were_read(tmp_path: Path) -> None:
     held = write_jsonl(tmp_path / "held.jsonl", rows[:2])
     prepare(files(train, valid=held, test=held), tmp_path / "data")
     dataset = Dataset.open(tmp_path / "data")
-    assert dataset.train.texts() == [row["text"] for row in rows]
+    assert dataset.train.raws["input"] == [row["text"] for row in rows]
     assert len(dataset.test) == 2
 
 
@@ -27,4 +27,4 @@ def test_another_process_gets_the_folder_and_not_the_numbers(tmp_path: Path) -> 
     dataset = prepare(files(train, valid=train, test=train), tmp_path / "data")
     sent = pickle.dumps(dataset)
     assert len(sent) < 1000
-    assert pickle.loads(sent).train.texts() == dataset.train.texts()
+    assert pickle.loads(sent).train.raws == dataset.train.raws

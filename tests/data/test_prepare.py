@@ -6,8 +6,10 @@ import pytest
 
 from mgdist.data.dataset import ABOUT, Dataset
 from mgdist.data.prepare import prepare
+from mgdist.data.stored import Ragged
 from mgdist.errors import DataError, RunError
 from mgdist.job.spec import Job
+from mgdist_edge.tasks import Classify
 from tests.data.rows import animals, files, job, write_jsonl
 
 
@@ -17,15 +19,22 @@ def small(tmp_path: Path) -> Job:
     return files(source, model__embedding={"ngrams": {"order": 2, "buckets": 50}})
 
 
+def samples(dataset: Dataset) -> np.ndarray:
+    stored = dataset.train.inputs["input"]
+    assert isinstance(stored, Ragged)
+    return np.asarray(stored.samples[0])
+
+
 def test_a_prepared_row_is_what_the_device_cuts_from_its_text(small: Job, tmp_path: Path) -> None:
     dataset = prepare(small, tmp_path / "data")
     for shard in (dataset.train, dataset.valid, dataset.test):
-        for row, text in enumerate(shard.texts()):
-            views = dataset.input.views(text)
-            words, *levels = ((first[row], first[row + 1]) for first in shard.first)
-            assert np.array_equal(shard.samples[slice(*words)], views.samples)
-            for found, span, length in zip(shard.lengths, levels, views.lengths, strict=True):
-                assert np.array_equal(found[slice(*span)], length)
+        for row, text in enumerate(shard.raws["input"]):
+            views, stored = dataset.inputs["input"].views(text), shard.views(row)["input"]
+            assert np.array_equal(stored.samples[0], views.samples[0])
+            assert stored.samples[1:] == views.samples[1:] == (None, None)
+            for found, length in zip(stored.lengths, views.lengths, strict=True):
+                assert np.array_equal(found, length)
+            assert shard.raw(row) == {"input": text}
 
 
 def test_texts_labels_and_targets_belong_together(small: Job, tmp_path: Path) -> None:
@@ -34,7 +43,7 @@ def test_texts_labels_and_targets_belong_together(small: Job, tmp_path: Path) ->
     read = {
         text: dataset.labels[target]
         for shard in (dataset.train, dataset.valid, dataset.test)
-        for text, target in zip(shard.texts(), shard.targets, strict=True)
+        for text, target in zip(shard.raws["input"], shard.targets["answer"], strict=True)
     }
     assert read == known
     assert dataset.labels == ("cat", "dog")
@@ -43,16 +52,17 @@ def test_texts_labels_and_targets_belong_together(small: Job, tmp_path: Path) ->
 
 def test_a_prepared_folder_opens_as_the_same_data_set(small: Job, tmp_path: Path) -> None:
     made, opened = prepare(small, tmp_path / "data"), Dataset.open(tmp_path / "data")
-    assert made.input == opened.input
+    assert (made.inputs, made.tasks) == (opened.inputs, opened.tasks)
+    assert made.tasks == {"answer": Classify(("cat", "dog"))}
     assert made.digest == opened.digest
-    assert np.array_equal(made.train.samples, opened.train.samples)
+    assert np.array_equal(samples(made), samples(opened))
 
 
 def test_the_same_job_gives_the_same_bytes(small: Job, tmp_path: Path) -> None:
     prepare(small, tmp_path / "one")
     prepare(small, tmp_path / "two")
     names = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
-    assert len(names) == 3 * 7 + 3
+    assert len(names) == 3 * 9 + 3
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
@@ -69,17 +79,19 @@ def test_the_vocabulary_and_idf_come_from_the_training_split_only(tmp_path: Path
     train = write_jsonl(tmp_path / "train.jsonl", animals(20))
     test = write_jsonl(tmp_path / "test.jsonl", [{"text": "An unheard word", "label": "cat"}] * 2)
     dataset = prepare(files(train, test=test), tmp_path / "data")
-    assert "unheard" not in dataset.input.vocabulary
-    assert dataset.seen.shape == (dataset.input.rows, 2)
-    assert dataset.seen[dataset.input.vocabulary["the"]].tolist() == [9, 9]
+    assert "unheard" not in dataset.inputs["input"].vocabulary
+    seen = dataset.seen["input"].counts
+    assert seen.shape == (dataset.inputs["input"].rows, 2)
+    assert seen[dataset.inputs["input"].vocabulary["the"]].tolist() == [9, 9]
 
 
 def test_documents_are_counted_as_one_by_one(small: Job, tmp_path: Path) -> None:
     dataset = prepare(small, tmp_path / "data")
-    seen = np.zeros((dataset.input.rows, 2), np.int64)
-    for text, target in zip(dataset.train.texts(), dataset.train.targets, strict=True):
-        seen[np.unique(dataset.input.views(text).samples), target] += 1
-    assert np.array_equal(dataset.seen, seen)
+    seen = np.zeros((dataset.inputs["input"].rows, 2), np.int64)
+    for text, target in zip(dataset.train.raws["input"], dataset.train.targets["answer"], strict=True):
+        seen[np.unique(dataset.inputs["input"].views(text).samples[0]), target] += 1
+    assert np.array_equal(dataset.seen["input"].counts, seen)
+    assert dataset.seen["input"].documents == 32
 
 
 def test_bad_records_left_out_are_counted_in_the_data_set(tmp_path: Path) -> None:
@@ -116,12 +128,12 @@ def test_a_folder_that_is_half_prepared_does_not_open(small: Job, tmp_path: Path
 def test_a_folder_of_another_format_is_refused(small: Job, tmp_path: Path) -> None:
     prepare(small, tmp_path / "data")
     (tmp_path / "data" / ABOUT).write_text('{"format": 0}')
-    with pytest.raises(DataError, match="expected format 1; got 0; submit the job with --fresh"):
+    with pytest.raises(DataError, match="expected format 2; got 0; submit the job with --fresh"):
         Dataset.open(tmp_path / "data")
 
 
 def test_a_full_disk_is_said_as_such(small: Job, tmp_path: Path) -> None:
-    (tmp_path / "data" / "train").mkdir(parents=True)
-    (tmp_path / "data" / "train" / "samples.npy").symlink_to("/dev/full")
+    (tmp_path / "data" / "train" / "input").mkdir(parents=True)
+    (tmp_path / "data" / "train" / "input" / "samples_word.npy").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"the disk is full"):
         prepare(small, tmp_path / "data")

@@ -5,28 +5,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mgdist.data.sources.documents import Documents, Given
+from mgdist.data.sources.examples import Examples, Given
 from mgdist.data.split import Splits, draw, split
 from mgdist.errors import DataError
-from mgdist.job.data import DataSpec
+from mgdist.job.spec import Job
 from tests.data.rows import files
 
 
-def documents(**counts: int) -> Documents:
+def documents(**counts: int) -> Examples:
     labels = [label for label, count in counts.items() for _ in range(count)]
-    return Documents([f"{label} {number}" for number, label in enumerate(labels)], labels)
+    return Examples({"input": [f"{label} {number}" for number, label in enumerate(labels)]}, {"answer": labels})
 
 
-def spec(**changes: Any) -> DataSpec:
-    return files("train.csv", **{f"data__{name}": value for name, value in changes.items()}).data
+def asked(*, seed: int = 1, **changes: Any) -> Job:
+    return files("train.csv", seed=seed, **{f"data__{name}": value for name, value in changes.items()})
 
 
-def halves(given: Given, *, seed: int = 1, **changes: Any) -> Splits:
-    return split(given, spec(**changes), seed=seed)
+def halves(given: Given, **changes: Any) -> Splits:
+    return split(given, asked(**changes))
 
 
-def shares(part: Documents) -> Mapping[str, int]:
-    return Counter(part.labels)
+def shares(part: Examples) -> Mapping[str, int]:
+    return Counter(part.targets["answer"])
+
+
+def texts(*parts: Examples) -> list[str]:
+    return sorted(text for part in parts for text in part.raws["input"])
 
 
 def test_each_drawn_split_keeps_the_shares_of_the_classes() -> None:
@@ -39,7 +43,7 @@ def test_each_drawn_split_keeps_the_shares_of_the_classes() -> None:
 def test_no_row_is_lost_and_none_is_in_two_splits() -> None:
     given = documents(a=37, b=11, c=3)
     made = halves(Given(given))
-    assert sorted(made.train.texts + made.valid.texts + made.test.texts) == sorted(given.texts)
+    assert texts(made.train, made.valid, made.test) == texts(given)
 
 
 def test_every_class_is_in_every_split_even_where_its_share_is_less_than_a_row() -> None:
@@ -70,7 +74,7 @@ def test_only_what_the_source_lacks_is_drawn() -> None:
     [(["b", "a", "C"], ("C", "a", "b")), (["10", "9", "-1"], ("-1", "9", "10")), (["10", "9", "x"], ("10", "9", "x"))],
 )
 def test_labels_are_in_the_order_of_letters_or_of_numbers(labels: list[str], order: tuple[str, ...]) -> None:
-    assert halves(Given(documents(**dict.fromkeys(labels, 3)))).labels == order
+    assert halves(Given(documents(**dict.fromkeys(labels, 3)))).tasks["answer"].labels == order
 
 
 def test_a_limit_holds_for_each_split_and_keeps_the_shares() -> None:
@@ -116,7 +120,7 @@ def test_about_as_many_rows_are_drawn_as_asked_for(size: int) -> None:
         (Given(documents()), {}, "data.source.train: expected rows; it has none"),
         (Given(documents(a=5, b=5), documents()), {}, "data.source.valid: expected rows; it has none"),
         (
-            Given(documents(a=5, b=5), test=Documents([], [], ("t.csv:2: label: empty",), 3)),
+            Given(documents(a=5, b=5), test=Examples({"input": []}, {"answer": []}, ("t.csv:2: label: empty",), 3)),
             {},
             "data.source.test: expected rows; it has none; 3 bad records were left out, first t.csv:2: label: empty",
         ),
@@ -144,6 +148,6 @@ def test_what_cannot_be_learned_from_is_said(given: Given, changes: dict[str, An
 
 def test_rows_of_a_class_too_rare_are_left_out_and_counted_where_bad_records_are() -> None:
     made = halves(Given(documents(a=10, b=10, c=1, d=2)), on_bad_record="skip")
-    assert made.labels == ("a", "b")
+    assert made.tasks["answer"].labels == ("a", "b")
     assert made.train.left_out == 3
     assert made.train.skipped == ("task.label: 'c' has 1 of 3 examples", "task.label: 'd' has 2 of 3 examples")

@@ -1,6 +1,7 @@
 """A real bundle of a small network, made once a session."""
 
 import inspect
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,8 +12,12 @@ from mgdist.apart import apart
 from mgdist.export.bundle import bundle
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.golden import Example, Golden
-from mgdist_edge.manifest import Manifest
+from mgdist_edge.manifest import Level, Manifest
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
+from mgdist_edge.tasks import Classify
 from mgdist_edge.text import PADDING, UNKNOWN, TextInput, words
+from mgdist_edge.views import Views
+from mgdist_edge.windows import Window
 from tests.edge import network
 
 LABELS = ("numpy", "pathlib", "json", "Größe")
@@ -30,8 +35,12 @@ def documents() -> list[str]:
 def fitted() -> TextInput:
     counted = sorted({word for text in documents() for word in words(text, lowercase=True)})[::7][:298]
     vocabulary = {word: place for place, word in enumerate([PADDING, UNKNOWN, *counted])}
-    levels = {level.name: level.length for level in network.LEVELS}
-    return TextInput(vocabulary, True, levels, network.ORDER, network.ROWS - len(vocabulary))
+    return TextInput(vocabulary, True, windows(network.LEVELS), network.ORDER, network.ROWS - len(vocabulary))
+
+
+def windows(levels: Iterable[Level]) -> dict[str, Window]:
+    """Return what the units of some levels of a text cover."""
+    return {level.name.rsplit(".")[-1]: Window(level.length, 1 if level.reads == "ids" else None) for level in levels}
 
 
 def manifest(**changed: object) -> Manifest:
@@ -39,9 +48,8 @@ def manifest(**changed: object) -> Manifest:
         "name": "small",
         "created": "2026-11-22T10:30:05Z",
         "license": "Apache-2.0",
-        "task": "classify",
-        "labels": LABELS,
-        "input": fitted(),
+        "tasks": {ONLY_HEAD: Classify(LABELS)},
+        "inputs": {ONLY_INPUT: fitted()},
         "levels": network.LEVELS,
         "method": "float32",
         "job_digest": "0" * 64,
@@ -57,7 +65,17 @@ def manifest(**changed: object) -> Manifest:
 def golden() -> Golden:
     trained = network.Network().eval()
     texts = documents()[:: len(documents()) // 8][:8]
-    return Golden(tuple(Example(text, tuple(trained.answer(fitted().views(text)).tolist())) for text in texts))
+    return Golden(tuple(example(text, trained.answer(fitted().views(text)).tolist()) for text in texts))
+
+
+def example(text: str, outputs: Sequence[float]) -> Example:
+    """Return a golden example of the only input and the only head."""
+    return Example({ONLY_INPUT: text}, {ONLY_HEAD: tuple(outputs)})
+
+
+def read(text: str) -> dict[str, Views]:
+    """Return the views of a text, of the only input."""
+    return {ONLY_INPUT: fitted().views(text)}
 
 
 @cache

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from mgdist_edge.manifest import Level
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.views import Views, pad
 
 ROWS, ORDER, EMBEDDED, WIDTH, CLASSES = 24_600, 2, 12, 8, 4
 LEVELS = (
-    Level("word", length=12, channels=ORDER, width=2 * WIDTH, counts=(1, 4, 16)),
-    Level("sentence", length=6, channels=2 * WIDTH, width=2 * WIDTH, counts=(1, 4)),
-    Level("paragraph", length=5, channels=2 * WIDTH, width=2 * WIDTH, counts=(1,)),
+    Level("word", ONLY_INPUT, "ids", 12, channels=ORDER, width=2 * WIDTH, counts=(1, 4, 16), masked=False),
+    Level("sentence", ONLY_INPUT, "units", 6, channels=2 * WIDTH, width=2 * WIDTH, counts=(1, 4), masked=True),
+    Level("paragraph", ONLY_INPUT, "units", 5, channels=2 * WIDTH, width=2 * WIDTH, counts=(1,), masked=True),
 )
 
 
@@ -59,7 +60,7 @@ class Head(nn.Module):
         self.linear = nn.Linear(6 * WIDTH, CLASSES)
 
     def forward(self, word: Tensor, sentence: Tensor, paragraph: Tensor) -> dict[str, Tensor]:
-        return {"probabilities": torch.softmax(self.linear(torch.cat([word, sentence, paragraph], -1)), -1)}
+        return {ONLY_HEAD: torch.softmax(self.linear(torch.cat([word, sentence, paragraph], -1)), -1)}
 
 
 class Network(nn.Module):
@@ -73,13 +74,13 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def answer(self, views: Views) -> np.ndarray:
-        samples, summaries = views.samples, {}
+        (samples, *_), summaries = views.samples, {}
         for (name, level), lengths in zip(self.levels.items(), views.lengths, strict=True):
             units, mask = pad(samples, lengths)
             read = [torch.tensor(units)] if name == "word" else [torch.tensor(units), torch.tensor(mask).float()]
             samples = level(*read)["vectors"].numpy()
             summaries[name] = torch.tensor(np.average(samples, axis=0, weights=lengths)[None]).float()
-        return self.head(**summaries)["probabilities"][0].numpy()
+        return self.head(**summaries)[ONLY_HEAD][0].numpy()
 
 
 def flatbuffer() -> bytes:

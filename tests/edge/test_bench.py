@@ -1,14 +1,16 @@
+import json
+from pathlib import Path
 from time import perf_counter
 
 from mgdist_edge.bench import bench, peak_bytes
 from mgdist_edge.bundle import Bundle
-from mgdist_edge.documents import Document
 from tests.edge.conftest import documents
 
 
-def test_times_and_memory_are_plausible(small: Bundle) -> None:
-    texts = [Document(text, str(place)) for place, text in enumerate(documents())]
-    found = bench(small.path, texts, threads=1, started=perf_counter())
+def test_times_and_memory_are_plausible(small: Bundle, tmp_path: Path) -> None:
+    texts, path = documents(), tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    found = bench(small.path, path, threads=1, started=perf_counter())
     assert found.documents == len(texts)
     assert 0 < found.p50_ms <= found.p95_ms < 1000
     assert max(found.cut_p50_ms, found.model_p50_ms) <= found.p50_ms

@@ -12,6 +12,8 @@ import pytest
 from mgdist_edge.archive import End, pack_end
 from mgdist_edge.bundle import Bundle, seal
 from mgdist_edge.errors import BundleError
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
+from mgdist_edge.tasks import Classify
 from tests.edge.conftest import LABELS, fitted, golden, manifest
 from tests.edge.damage import Pieces, sealed
 
@@ -41,7 +43,8 @@ def test_a_bundle_says_what_was_packed(small: Bundle) -> None:
     assert small.golden == golden()
     assert small.readme == "# A small network\n"
     assert small.size == small.path.stat().st_size
-    assert small.manifest.input == fitted()
+    assert small.manifest.inputs == {ONLY_INPUT: fitted()}
+    assert small.manifest.tasks == {ONLY_HEAD: Classify(LABELS)}
     assert small.manifest.labels == LABELS
 
 
@@ -205,7 +208,18 @@ def test_stored_members_in_another_layout_are_refused(pieces: Pieces, tmp_path: 
     assert line.endswith("damaged file: its archive is not laid out as mgdist writes it; copy it again")
 
 
-@pytest.mark.parametrize("name", ["evil.py", "../../etc/passwd", "model", "MANIFEST.JSON", "manifest.json\0.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evil.py",
+        "../../etc/passwd",
+        "model",
+        "MANIFEST.JSON",
+        "manifest.json\0.py",
+        "tokenizer..json",
+        "tokenizer.a/b.json",
+    ],
+)
 def test_unknown_members_are_refused(pieces: Pieces, tmp_path: Path, name: str) -> None:
     line = refusal(tmp_path / "zip.tflite", Pieces(pieces.model, {**pieces.members, name: b"x"}).packed())
     known = "manifest.json, tokenizer.json, labels.txt, golden.json, README.md"

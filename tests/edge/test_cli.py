@@ -77,7 +77,8 @@ def test_show_says_what_is_inside(small: Bundle, capfd: pytest.CaptureFixture[st
     facts = dict(line.split("  ", 1) for line in lines)
     assert {name: fact.strip() for name, fact in facts.items()} | {
         "name": "small",
-        "task": "classify: numpy, pathlib, json, Größe",
+        "answer": "classify: numpy, pathlib, json, Größe",
+        "input": "text, 300 words, 24,300 hashed n-grams",
         "level sentence": "units of 6 samples, vectors of 16, 1, 4 units a call",
         "metric accuracy": "0.25",
     } == {name: fact.strip() for name, fact in facts.items()}

@@ -1,14 +1,22 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from mgdist_edge.documents import LONGEST_LINE, LONGEST_TEXT, Document, naming, read_file
 from mgdist_edge.errors import InputError
+from mgdist_edge.inputs import Input
+from mgdist_edge.names import ONLY_INPUT
+from mgdist_edge.text import PADDING, UNKNOWN, TextInput
+from mgdist_edge.windows import Window
+
+READING = TextInput({PADDING: 0, UNKNOWN: 1}, True, {"word": Window(4, 1)})
+ONE, TWO = {ONLY_INPUT: READING}, {"title": READING, "body": READING}
 
 
-def documents(path: Path, content: bytes) -> list[Document]:
+def documents(path: Path, content: bytes, inputs: Mapping[str, Input] = ONE) -> list[Document]:
     path.write_bytes(content)
-    return list(read_file(path))
+    return list(read_file(path, inputs))
 
 
 def test_a_text_file_is_one_document(tmp_path: Path) -> None:
@@ -17,8 +25,8 @@ def test_a_text_file_is_one_document(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_character(tmp_path: Path) -> None:
-    assert documents(tmp_path / "a.txt", b"\xef\xbb\xbfa")[0].text == "a"
-    assert documents(tmp_path / "a.jsonl", b'\xef\xbb\xbf"a"')[0].text == "a"
+    assert documents(tmp_path / "a.txt", b"\xef\xbb\xbfa")[0].raw == "a"
+    assert documents(tmp_path / "a.jsonl", b'\xef\xbb\xbf"a"')[0].raw == "a"
 
 
 def test_json_lines_are_objects_with_a_text_or_strings(tmp_path: Path) -> None:
@@ -37,6 +45,7 @@ def test_json_lines_are_objects_with_a_text_or_strings(tmp_path: Path) -> None:
         (b'{"txt": "a"}', ':1: expected {"text": "..."} or a JSON string; got {"txt": "a"}'),
         (b'{"text": null}', ':1: expected {"text": "..."} or a JSON string; got {"text": null}'),
         (b'"a"\n"\xff"', ":2: expected UTF-8 text; got byte 0xff; convert it, for instance with iconv"),
+        (b'{"input": 3, "text": "a"}', ':1: expected {"text": "..."} or a JSON string; got {"input": 3'),
         (b"", ": expected at least one JSON line; got none"),
         (b"\n \n", ": expected at least one JSON line; got none"),
     ],
@@ -46,6 +55,40 @@ def test_a_wrong_line_is_named(tmp_path: Path, content: bytes, line: str) -> Non
         documents(tmp_path / "docs.jsonl", content)
     assert str(caught.value).startswith(f"{tmp_path}/docs.jsonl{line}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_line_may_name_the_only_input_too(tmp_path: Path) -> None:
+    (found,) = documents(tmp_path / "docs.jsonl", b'{"input": "one", "text": "two", "label": 3}')
+    assert found.raw == "one"
+
+
+def test_a_line_holds_a_value_for_each_of_several_inputs_and_anything_else(tmp_path: Path) -> None:
+    path = tmp_path / "docs.jsonl"
+    found = documents(path, b'{"body": "b", "title": "a", "text": 1}\n\n{"title": "", "body": "c"}', TWO)
+    raws = [{"title": "a", "body": "b"}, {"title": "", "body": "c"}]
+    assert found == [Document(raws[0], f"{path}:1"), Document(raws[1], f"{path}:3")]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b'{"title": "a"}', ':1: expected an object with title, body; got {"title": "a"}'),
+        (b'"a"', ':1: expected an object with title, body; got "a"'),
+        (b'{"title": "a", "body": "b"}\n["a", "b"]', ':2: expected an object with title, body; got ["a", "b"]'),
+        (b'{"title": "a", "body": 3}', ':1: expected {"text": "..."} or a JSON string; got {"title": "a", "body": 3}'),
+    ],
+)
+def test_a_line_that_lacks_an_input_is_named(tmp_path: Path, content: bytes, line: str) -> None:
+    with pytest.raises(InputError) as caught:
+        documents(tmp_path / "docs.jsonl", content, TWO)
+    assert str(caught.value) == f"{tmp_path}/docs.jsonl{line}"
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "array.npy"])
+def test_only_json_lines_hold_several_inputs(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        documents(tmp_path / name, b"a", TWO)
+    assert str(caught.value) == f"{tmp_path}/{name}: expected a .jsonl with title, body in each line; got another file"
 
 
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
@@ -64,16 +107,16 @@ def test_a_file_that_is_not_utf_8_says_so(tmp_path: Path, content: bytes) -> Non
 def test_of_a_huge_text_only_the_beginning_is_read(tmp_path: Path) -> None:
     # A character that the limit cuts in two is no mistake of the file.
     found = documents(tmp_path / "huge.txt", b"a" + "ß".encode() * LONGEST_TEXT)
-    assert [each.text for each in found] == ["a" + "ß" * (LONGEST_TEXT // 2 - 1)]
+    assert [each.raw for each in found] == ["a" + "ß" * (LONGEST_TEXT // 2 - 1)]
 
 
 def test_a_missing_file_and_a_directory_say_so(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"none.txt: expected a file that can be read; got: No such file or directory$"
     ):
-        list(read_file(tmp_path / "none.txt"))
+        list(read_file(tmp_path / "none.txt", ONE))
     with pytest.raises(InputError, match=r": expected a file that can be read; got: Is a directory$"):
-        list(read_file(tmp_path))
+        list(read_file(tmp_path, ONE))
 
 
 def test_what_is_wrong_with_a_text_carries_its_place() -> None:

@@ -9,8 +9,11 @@ import pytest
 from tokenizers import Tokenizer
 
 from mgdist_edge.errors import BundleError
-from mgdist_edge.inputs import read_input, tokenizer_json
+from mgdist_edge.fields import Fields
+from mgdist_edge.inputs import Input, part_name, parts_of, read_input, tokenizer_json
+from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.text import PADDING, UNKNOWN, TextInput, words
+from mgdist_edge.windows import Window
 from tests.edge.conftest import documents
 
 HARD = [
@@ -27,7 +30,13 @@ HARD = [
 def fitted(texts: list[str], lowercase: bool) -> TextInput:
     found = sorted({word for text in texts for word in words(text, lowercase=lowercase)})[::2]
     vocabulary = {word: place for place, word in enumerate([PADDING, UNKNOWN, *found])}
-    return TextInput(vocabulary, lowercase, {"word": 4096}, 2, 50)
+    return TextInput(vocabulary, lowercase, {"word": Window(4096, 1)}, 2, 50)
+
+
+def read(asked: dict[str, object], tokenizer: str) -> Input:
+    """Return the only input of a bundle with these fields and this vocabulary."""
+    fields = Fields.of(asked, f"manifest.json: inputs.{ONLY_INPUT}")
+    return read_input(ONLY_INPUT, fields, {"tokenizer.json": tokenizer.encode()})
 
 
 def ids(reading: TextInput, text: str) -> list[int]:
@@ -66,9 +75,38 @@ def test_every_character_that_python_knows_is_the_same_kind_for_the_tokenizers_l
 @pytest.mark.parametrize("lowercase", [True, False])
 def test_an_input_is_read_as_it_was_written(lowercase: bool) -> None:
     reading = fitted(HARD, lowercase)
-    again = read_input(reading.as_json(), tokenizer_json(reading))
+    again = read(reading.as_json(), tokenizer_json(reading))
     assert again == reading
     assert list(again.levels) == list(reading.levels)
+
+
+def test_a_unit_of_words_covers_one_word_each_and_a_coarser_one_the_units_before_it() -> None:
+    levels = {"word": Window(9, 1), "sentence": Window(8, None), "paragraph": Window(7, None)}
+    reading = TextInput({PADDING: 0, UNKNOWN: 1}, True, levels)
+    assert reading.as_json()["levels"] == {"word": 9, "sentence": 8, "paragraph": 7}
+    assert read(reading.as_json(), tokenizer_json(reading)) == reading
+
+
+def test_the_vocabulary_of_the_only_input_and_those_of_several_are_files_of_their_own() -> None:
+    one, other = fitted(HARD, lowercase=True), fitted(HARD, lowercase=False)
+    assert parts_of({ONLY_INPUT: one}) == {"tokenizer.json": tokenizer_json(one).encode()}
+    parts = parts_of({"title": one, "body": other})
+    assert list(parts) == ["tokenizer.title.json", "tokenizer.body.json"] == list(map(part_name, ("title", "body")))
+    for name, reading in {"title": one, "body": other}.items():
+        assert read_input(name, Fields.of(reading.as_json(), f"inputs.{name}"), parts) == reading
+
+
+def test_a_vocabulary_that_is_missing_is_named() -> None:
+    reading = fitted(HARD, lowercase=True)
+    with pytest.raises(BundleError) as caught:
+        read_input("title", Fields.of(reading.as_json(), "inputs.title"), parts_of({"body": reading}))
+    assert str(caught.value) == "expected tokenizer.title.json in its archive; got none; make the bundle again"
+
+
+def test_what_is_wrong_with_a_vocabulary_names_its_file() -> None:
+    reading = fitted(HARD, lowercase=True)
+    with pytest.raises(BundleError, match=r"^tokenizer\.title\.json: model: expected an object; got nothing; make"):
+        read_input("title", Fields.of(reading.as_json(), "inputs.title"), {"tokenizer.title.json": b"{}"})
 
 
 def test_the_same_input_gives_the_same_file() -> None:
@@ -80,30 +118,42 @@ def test_the_same_input_gives_the_same_file() -> None:
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"kind": "image"}, "manifest.json: input.kind: expected text; got 'image'; upgrade mgdist-edge"),
-        ({"order": 4}, "manifest.json: input.order: expected a whole number from 1 to 3; got 4; make"),
-        ({"order": True}, "manifest.json: input.order: expected a whole number from 1 to 3; got True; make"),
-        ({"buckets": 0}, "manifest.json: input.buckets: expected a whole number from 1 to 21474836"),
-        ({"buckets": 2**31}, "manifest.json: input.buckets: expected a whole number from 1 to 21474836"),
-        ({"lowercase": 1}, "manifest.json: input.lowercase: expected true or false; got 1; make"),
+        (
+            {"kind": "smell"},
+            "manifest.json: inputs.input.kind: expected text, image, series, audio or table; got 'smell'; upgrade",
+        ),
+        ({"order": 4}, "manifest.json: inputs.input.order: expected a whole number from 1 to 3; got 4; make"),
+        ({"order": True}, "manifest.json: inputs.input.order: expected a whole number from 1 to 3; got True; make"),
+        ({"buckets": 0}, "manifest.json: inputs.input.buckets: expected a whole number from 1 to 21474836"),
+        ({"buckets": 2**31}, "manifest.json: inputs.input.buckets: expected a whole number from 1 to 21474836"),
+        ({"lowercase": 1}, "manifest.json: inputs.input.lowercase: expected true or false; got 1; make"),
         (
             {"lowercase": False},
             "tokenizer.json: normalizer: expected one, if the manifest's input has lowercase; got oth",
         ),
-        ({"levels": {"word": 0}}, "manifest.json: input.levels.word: expected a whole number from 1 to 4096; got 0"),
+        (
+            {"levels": {"word": 0}},
+            "manifest.json: inputs.input.levels.word: expected a whole number from 1 to 4096; got 0",
+        ),
         (
             {"levels": {"sentence": 4}},
-            "manifest.json: input.levels: expected word, sentence and paragraph in this order",
+            "manifest.json: inputs.input.levels: expected word, sentence and paragraph in this order",
         ),
-        ({"levels": {"sentence": 4, "word": 4}}, "manifest.json: input.levels: expected word, sentence and paragraph"),
-        ({"levels": {"word": 4, "page": 4}}, "manifest.json: input.levels: expected word, sentence and paragraph"),
-        ({"levels": []}, "manifest.json: input.levels: expected an object; got []; make the bundle again"),
+        (
+            {"levels": {"sentence": 4, "word": 4}},
+            "manifest.json: inputs.input.levels: expected word, sentence and paragraph",
+        ),
+        (
+            {"levels": {"word": 4, "page": 4}},
+            "manifest.json: inputs.input.levels: expected word, sentence and paragraph",
+        ),
+        ({"levels": []}, "manifest.json: inputs.input.levels: expected an object; got []; make the bundle again"),
     ],
 )
 def test_a_wrong_field_is_named(changed: dict[str, object], line: str) -> None:
     reading = fitted(HARD, lowercase=True)
     with pytest.raises(BundleError) as caught:
-        read_input({**reading.as_json(), **changed}, tokenizer_json(reading))
+        read({**reading.as_json(), **changed}, tokenizer_json(reading))
     assert str(caught.value).startswith(line)
 
 
@@ -126,7 +176,7 @@ def test_a_vocabulary_with_gaps_is_refused(vocabulary: dict[str, object]) -> Non
     file = json.loads(tokenizer_json(reading))
     file["model"]["vocab"] = vocabulary
     with pytest.raises(BundleError, match=r"^tokenizer.json: model.vocab: expected <PAD>: 0, <UNKNOWN>: 1, and every"):
-        read_input(reading.as_json(), json.dumps(file))
+        read(reading.as_json(), json.dumps(file))
 
 
 @pytest.mark.parametrize(
@@ -134,4 +184,4 @@ def test_a_vocabulary_with_gaps_is_refused(vocabulary: dict[str, object]) -> Non
 )
 def test_a_file_that_is_no_tokenizer_is_one_line(text: str) -> None:
     with pytest.raises(BundleError, match=r"^tokenizer\.json: [^\n]*; make the bundle again$"):
-        read_input(fitted(HARD, lowercase=True).as_json(), text)
+        read(fitted(HARD, lowercase=True).as_json(), text)

@@ -4,9 +4,14 @@ import pytest
 
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import BundleError
+from tests.edge.conftest import LABELS
 from tests.edge.damage import Pieces
 from tests.edge.test_bundle import refusal
 
+UNFIT = (
+    "manifest.json: network.levels: expected the levels of the inputs, [('word', 'input', 'ids', 12), "
+    "('sentence', 'input', 'units', 6), ('paragraph', 'input', 'units', 5)]; got [('"
+)
 WRONG = [
     ("format", "1", "manifest.json: format: expected a whole number from 1 to 1000000000; got '1'"),
     ("format", 0, "manifest.json: format: expected a whole number from 1 to 1000000000; got 0"),
@@ -17,31 +22,58 @@ WRONG = [
     ("name", "x" * 99 + "\n", "manifest.json: name: expected a line of text; got 'xxxxxx"),
     ("created", None, "manifest.json: created: expected a line of text; got None"),
     ("license", 5, "manifest.json: license: expected a line of text; got 5"),
-    ("task", "classify", "manifest.json: task: expected an object; got 'classify'"),
-    ("task", {"kind": "rank"}, "manifest.json: task.kind: expected classify; got 'rank'; upgrade mgdist-edge"),
-    ("labels", "abcd", "manifest.json: labels: expected a list of 2 to 100000 values; got 'abcd'"),
-    ("labels", ["a"], "manifest.json: labels: expected a list of 2 to 100000 values; got ['a']"),
-    ("labels", ["a", "b", 3, "d"], "manifest.json: labels.2: expected a line of text; got 3"),
-    ("labels", ["a", "b\nc", "c", "d"], "manifest.json: labels.1: expected a line of text; got 'b\\nc'"),
-    ("labels", ["a", "b", "a", "d"], "manifest.json: labels: expected different ones; got one twice"),
-    ("labels", ["a", "b", "c"], "manifest.json: network.classes: expected a whole number from 3 to 3; got 4"),
+    ("tasks", "classify", "manifest.json: tasks: expected an object; got 'classify'"),
+    ("tasks", {}, "manifest.json: tasks: expected 1 to 16; got 0; make the bundle again"),
+    ("tasks", {"a\nb": {}}, "manifest.json: tasks: expected names of one line; got 'a\\nb'"),
+    ("tasks.answer", "classify", "manifest.json: tasks.answer: expected an object; got 'classify'"),
+    ("tasks.answer.kind", "rank", "manifest.json: tasks.answer.kind: expected classify, ordinal, multi_label or regr"),
+    (
+        "tasks.answer.labels",
+        "abcd",
+        "manifest.json: tasks.answer.labels: expected a list of 2 to 100000 values; got ",
+    ),
+    ("tasks.answer.labels", ["a"], "manifest.json: tasks.answer.labels: expected a list of 2 to 100000 values; got ['"),
+    ("tasks.answer.labels", ["a", "b", 3, "d"], "manifest.json: tasks.answer.labels.2: expected a line of text; got 3"),
+    ("tasks.answer.labels.1", "b\nc", "manifest.json: tasks.answer.labels.1: expected a line of text; got 'b\\nc'"),
+    ("tasks.answer.labels.2", LABELS[0], "manifest.json: tasks.answer.labels: expected different ones; got one twice"),
+    ("tasks.answer.labels", ["a", "b", "c"], "labels.txt: expected the labels of the manifest; got others"),
+    ("inputs", [], "manifest.json: inputs: expected an object; got []"),
+    ("inputs", {}, "manifest.json: inputs: expected 1 to 16; got 0; make the bundle again"),
+    ("inputs.input", "text", "manifest.json: inputs.input: expected an object; got 'text'"),
+    (
+        "inputs.input.kind",
+        "smell",
+        "manifest.json: inputs.input.kind: expected text, image, series, audio or table; got",
+    ),
     ("network", [], "manifest.json: network: expected an object; got []"),
-    ("network.classes", 4.0, "manifest.json: network.classes: expected a whole number from 4 to 4; got 4.0"),
-    ("network.levels", [], "manifest.json: network.levels: expected a list of 1 to 8 values; got []"),
+    ("network.levels", [], "manifest.json: network.levels: expected a list of 1 to 128 values; got []"),
     ("network.levels.1", "sentence", "manifest.json: network.levels.1: expected an object; got 'sentence'"),
-    ("network.levels.0.name", "token", "manifest.json: network.levels: expected the levels of the input, and their le"),
-    ("network.levels.0.length", 13, "manifest.json: network.levels: expected the levels of the input, and their lengt"),
-    ("network.levels.0.length", -1, "manifest.json: network.levels.0.length: expected a whole number from 1 to 4096"),
-    ("network.levels.0.channels", 3, "manifest.json: network.levels: expected channels [2, 16, 16]; got [3, 16, 16]"),
-    ("network.levels.0.width", 8, "manifest.json: network.levels: expected channels [2, 8, 16]; got [2, 16, 16]"),
+    ("network.levels.0.name", "token", UNFIT),
+    ("network.levels.0.length", 13, UNFIT),
+    ("network.levels.0.length", -1, "manifest.json: network.levels.0.length: expected a whole number from 1 to 1000"),
+    ("network.levels.0.channels", 3, "manifest.json: network.levels: expected 2 channels in level word; got 3"),
+    ("network.levels.0.width", 8, "manifest.json: network.levels: expected 8 channels in level sentence; got 16"),
     ("network.levels.0.width", 10**12, "manifest.json: network.levels.0.width: expected a whole number from 1 to 100"),
     ("network.levels.0.counts", [], "manifest.json: network.levels.0.counts: expected a list of 1 to 6 values; got []"),
     ("network.levels.0.counts", [4, 1], "manifest.json: network.levels.0.counts: expected rising numbers; got [4, 1]"),
     ("network.levels.0.counts", [1, 1], "manifest.json: network.levels.0.counts: expected rising numbers; got [1, 1]"),
     ("network.levels.0.counts", [0], "manifest.json: network.levels.0.counts.0: expected a whole number from 1 to"),
-    ("network.levels.2.counts", [1, 4], "manifest.json: network.levels: expected counts [1] in the last level; got"),
-    ("input.order", 1, "manifest.json: network.levels: expected channels [1, 16, 16]; got [2, 16, 16]"),
-    ("input.levels", {"word": 12}, "manifest.json: network.levels: expected the levels of the input, and their len"),
+    ("network.levels.0.input", 3, "manifest.json: network.levels.0.input: expected a line of text; got 3"),
+    ("network.levels.0.input", "title", UNFIT),
+    ("network.levels.0.reads", "units", UNFIT),
+    ("network.levels.1.reads", "ids", UNFIT),
+    (
+        "network.levels.1.reads",
+        "words",
+        "manifest.json: network.levels.1.reads: expected ids, samples or units; got",
+    ),
+    ("network.levels.1.masked", 1, "manifest.json: network.levels.1.masked: expected true or false; got 1"),
+    ("inputs.input.order", 1, "manifest.json: network.levels: expected 1 channels in level word; got 2"),
+    (
+        "inputs.input.levels",
+        {"word": 12},
+        "manifest.json: network.levels: expected the levels of the inputs, [('wo",
+    ),
     ("versions", {"torch": 2}, "manifest.json: versions.torch: expected a line of text; got 2"),
     ("metrics", {"accuracy": "high"}, "manifest.json: metrics.accuracy: expected a number; got 'high'"),
     ("metrics", {"accuracy": True}, "manifest.json: metrics.accuracy: expected a number; got True"),
@@ -77,7 +109,7 @@ def test_every_field_that_is_missing_is_named(small: Bundle, tmp_path: Path) -> 
     pieces = Pieces.of(small.path)
     names = list(small.manifest.as_json())
     names.remove("license")  # may be unknown
-    assert len(names) == 14
+    assert len(names) == 13
     for name in names:
         line = refusal(
             tmp_path / "edited.tflite", pieces.with_manifest(lambda manifest, name=name: manifest.pop(name)).packed()
@@ -100,20 +132,32 @@ def test_a_manifest_that_is_no_object_is_one_line(small: Bundle, tmp_path: Path,
         (b'{"tolerance": 0.02, "examples": []}', "golden.json: examples: expected a list of 1 to 1000 values; got []"),
         (b'{"tolerance": 2, "examples": []}', "golden.json: tolerance: expected a number between 0 and 1; got 2.0"),
         (
-            b'{"tolerance": 0.1, "examples": [{"text": 1, "probabilities": [1, 0, 0, 0]}]}',
-            "golden.json: examples.0.text: expected a text; got 1",
+            b'{"tolerance": 0.1, "examples": [{"raws": {"input": 1}, "outputs": {"answer": [1, 0, 0, 0]}}]}',
+            "golden.json: examples.0.raws.input: expected an object; got 1",
         ),
         (
-            b'{"tolerance": 0.1, "examples": [{"text": "a", "probabilities": [1, 0]}]}',
-            "golden.json: examples.0.probabilities: expected a list of 4 to 4 values; got [1, 0]",
+            b'{"tolerance": 0.1, "examples": [{"raws": {}, "outputs": {"answer": [1, 0, 0, 0]}}]}',
+            "golden.json: examples.0.raws.input: expected an object; got nothing",
         ),
         (
-            b'{"tolerance": 0.1, "examples": [{"text": "a", "probabilities": [1, 0, 0, 1]}]}',
-            "golden.json: examples.0.probabilities: expected numbers from 0 to 1 that sum to 1; got others",
+            b'{"tolerance": 0.1, "examples": [{"raws": "a", "outputs": {"answer": [1, 0, 0, 0]}}]}',
+            "golden.json: examples.0.raws: expected an object; got 'a'",
         ),
         (
-            b'{"tolerance": 0.1, "examples": [{"text": "a", "probabilities": [1, 0, 0, null]}]}',
-            "golden.json: examples.0.probabilities.3: expected a number; got None",
+            b'{"tolerance": 0.1, "examples": [{"raws": {"input": "a"}, "outputs": {"other": [1, 0, 0, 0]}}]}',
+            "golden.json: examples.0.outputs.answer: expected a list of 4 to 4 values; got nothing",
+        ),
+        (
+            b'{"tolerance": 0.1, "examples": [{"raws": {"input": "a"}, "outputs": {"answer": [1, 0]}}]}',
+            "golden.json: examples.0.outputs.answer: expected a list of 4 to 4 values; got [1, 0]",
+        ),
+        (
+            b'{"tolerance": 0.1, "examples": [{"raws": {"input": "a"}, "outputs": {"answer": [1, 0, 0, 1]}}]}',
+            "golden.json: examples.0.outputs.answer: expected outputs of classify; got others",
+        ),
+        (
+            b'{"tolerance": 0.1, "examples": [{"raws": {"input": "a"}, "outputs": {"answer": [1, 0, 0, null]}}]}',
+            "golden.json: examples.0.outputs.answer.3: expected a number; got None",
         ),
     ],
 )

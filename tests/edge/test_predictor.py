@@ -5,6 +5,7 @@ import mgdist_edge
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
 from mgdist_edge.predictor import Predictor, load
+from mgdist_edge.tasks import Label
 from tests.edge import network
 from tests.edge.conftest import LABELS, documents, fitted
 
@@ -34,8 +35,9 @@ def test_a_prediction_is_the_most_probable_label(predictor: Predictor, trained: 
 
 def test_top_ranks_the_labels(predictor: Predictor) -> None:
     found = predictor.predict("the array of numbers")
-    assert list(found.top(1)) == [found.label]
-    ranked = list(found.top(9).values())
+    assert isinstance(found.answer, Label)
+    assert list(found.answer.top(1)) == [found.label]
+    ranked = list(found.answer.top(9).values())
     assert ranked == sorted(found.probabilities.values(), reverse=True)
 
 
@@ -47,6 +49,6 @@ def test_many_texts_are_answered_one_at_a_time(predictor: Predictor) -> None:
     assert many == [predictor.predict(text).probabilities for text in texts]
 
 
-def test_the_text_that_is_empty_is_named(predictor: Predictor) -> None:
-    with pytest.raises(InputError, match=r"^text 2: expected a text with at least one word; got an empty one$"):
+def test_the_example_that_is_empty_is_named(predictor: Predictor) -> None:
+    with pytest.raises(InputError, match=r"^example 2: expected a text with at least one word; got an empty one$"):
         list(predictor.predict_many(["a", " ", "b"]))

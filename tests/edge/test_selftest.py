@@ -7,6 +7,7 @@ from mgdist.export.bundle import bundle
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import SelftestError
 from mgdist_edge.golden import Example, Golden
+from mgdist_edge.names import ONLY_HEAD
 from mgdist_edge.predictor import Predictor
 from mgdist_edge.selftest import Selftest, require_passed, selftest
 from tests.edge.conftest import golden, manifest
@@ -26,7 +27,8 @@ def other(flatbuffer: bytes, path: Path, examples: Golden) -> Predictor:
 
 def test_a_device_that_answers_otherwise_fails(flatbuffer: bytes, tmp_path: Path) -> None:
     first, *rest = golden().examples
-    turned = Example(first.text, (first.probabilities[-1], *first.probabilities[1:-1], first.probabilities[0]))
+    begin, *middle, end = first.outputs[ONLY_HEAD]
+    turned = replace(first, outputs={ONLY_HEAD: (end, *middle, begin)})
     predictor = other(flatbuffer, tmp_path, Golden((turned, *rest)))
     found = selftest(predictor)
     assert not found.passed
@@ -35,15 +37,16 @@ def test_a_device_that_answers_otherwise_fails(flatbuffer: bytes, tmp_path: Path
         require_passed(found, predictor)
     assert str(caught.value).startswith(
         f"{tmp_path}/other.tflite: expected the golden answers; "
-        "got: 7 of 8 golden examples have the expected label; the largest difference of a probability is 0."
+        "got: 7 of 8 golden examples have the expected label; the largest difference of an output is 0."
     )
     assert caught.value.exit_code == 4
 
 
 def test_the_tolerance_is_that_of_the_bundle(flatbuffer: bytes, tmp_path: Path) -> None:
     def shifted(example: Example) -> Example:
-        best = max(example.probabilities)
-        return replace(example, probabilities=tuple(p + 0.005 * (p == best) for p in example.probabilities))
+        probabilities = example.outputs[ONLY_HEAD]
+        best = max(probabilities)
+        return replace(example, outputs={ONLY_HEAD: tuple(p + 0.005 * (p == best) for p in probabilities)})
 
     examples = tuple(map(shifted, golden().examples))
     assert selftest(other(flatbuffer, tmp_path, Golden(examples, 0.01))).passed
@@ -53,17 +56,19 @@ def test_the_tolerance_is_that_of_the_bundle(flatbuffer: bytes, tmp_path: Path) 
 
 def test_two_labels_as_probable_but_for_the_tolerance_are_both_right(flatbuffer: bytes, tmp_path: Path) -> None:
     example = golden().examples[0]
-    first, second = sorted(range(4), key=lambda place: -example.probabilities[place])[:2]
-    close = list(example.probabilities)
+    probabilities = example.outputs[ONLY_HEAD]
+    first, second = sorted(range(4), key=lambda place: -probabilities[place])[:2]
+    close = list(probabilities)
     close[second] = close[first] + 0.001
     total = sum(close)
-    shared = Example(example.text, tuple(value / total for value in close))
-    wide = max(abs(a - b) for a, b in zip(shared.probabilities, example.probabilities, strict=True)) + 0.01
+    even = [value / total for value in close]
+    shared = replace(example, outputs={ONLY_HEAD: tuple(even)})
+    wide = max(abs(a - b) for a, b in zip(even, probabilities, strict=True)) + 0.01
     assert selftest(other(flatbuffer, tmp_path, Golden((shared,), wide))).passed
 
 
 def test_a_finding_is_one_line() -> None:
     assert str(Selftest(8, 0.0123456, 0.02, 7)) == (
         "7 of 8 golden examples have the expected label; "
-        "the largest difference of a probability is 0.01235, 0.02 is allowed"
+        "the largest difference of an output is 0.01235, 0.02 is allowed"
     )

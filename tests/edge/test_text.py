@@ -1,19 +1,30 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mgdist_edge.errors import InputError
 from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, stranger, words
+from mgdist_edge.windows import Window
 
 KNOWN = {word: place for place, word in enumerate([PADDING, UNKNOWN, "a", "b", "c", "d", "e", "f", "."])}
 
 
 def reading(order: int = 1, **levels: int) -> TextInput:
-    return TextInput(KNOWN, True, levels, order, 100 if order > 1 else 0)
+    windows = {name: Window(length, None if name != "word" else 1) for name, length in levels.items()}
+    return TextInput(KNOWN, True, windows, order, 100 if order > 1 else 0)
+
+
+def ids(reading: TextInput, text: str) -> NDArray[np.int32]:
+    """Return the samples of the only level that reads a raw view."""
+    first, *others = reading.views(text).samples
+    assert first is not None
+    assert others == [None] * (len(reading.levels) - 1)
+    return first
 
 
 def cut(text: str, **levels: int) -> tuple[list[int], list[list[int]]]:
     views = reading(**levels).views(text)
-    return views.samples[:, 0].tolist(), [lengths.tolist() for lengths in views.lengths]
+    return ids(reading(**levels), text)[:, 0].tolist(), [lengths.tolist() for lengths in views.lengths]
 
 
 def test_words_and_marks_are_samples_and_unknown_words_have_an_id() -> None:
@@ -53,6 +64,12 @@ def test_a_text_without_words_is_refused(text: str, levels: dict[str, int]) -> N
         reading(**levels).views(text)
 
 
+@pytest.mark.parametrize(("raw", "kind"), [(3, "int"), (None, "NoneType"), ({"text": "a"}, "dict"), (b"a", "bytes")])
+def test_what_is_no_text_is_refused(raw: object, kind: str) -> None:
+    with pytest.raises(InputError, match=rf"^expected a text; got {kind}$"):
+        reading(word=4).views(raw)
+
+
 def test_what_is_far_beyond_the_network_is_not_read() -> None:
     assert cut("a " * LONGEST, word=4, sentence=2) == ([2] * 8, [[4, 4], [2]])
 
@@ -63,7 +80,7 @@ def test_a_capital_sigma_is_one_letter_wherever_it_stands() -> None:
 
 
 def test_ngrams_end_at_their_word_and_do_not_cross_units() -> None:
-    samples = reading(3, word=3, sentence=4).views("a b c a b c. a b").samples
+    samples = ids(reading(3, word=3, sentence=4), "a b c a b c. a b")
     assert samples.shape == (9, 3)
     assert (samples[0, 1:] == 0).all()
     assert samples[1, 2] == 0
@@ -81,11 +98,11 @@ def test_the_hash_is_what_other_ports_must_compute() -> None:
         mixed = ((mixed ^ word) * 16777619) % 2**32
     mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B3C6D) % 2**32
     mixed ^= mixed >> 12
-    assert reading(2, word=4).views("a b").samples[1, 1] == len(KNOWN) + mixed % 100
+    assert ids(reading(2, word=4), "a b")[1, 1] == len(KNOWN) + mixed % 100
 
 
 def test_words_without_a_vector_still_make_pairs_of_their_own() -> None:
-    first, second, again = (reading(2, word=4).views(text).samples for text in ("zebra a", "gnu a", "zebra a"))
+    first, second, again = (ids(reading(2, word=4), text) for text in ("zebra a", "gnu a", "zebra a"))
     assert first[0, 0] == second[0, 0] == 1
     assert first[1, 1] != second[1, 1]
     np.testing.assert_array_equal(first, again)

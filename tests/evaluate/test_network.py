@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from mgdist.data.dataset import Dataset
-from mgdist.evaluate.metrics import score
-from mgdist.evaluate.network import AT_A_TIME, SCORES, Evaluated, evaluate, probabilities, restore
+from mgdist.evaluate.network import AT_A_TIME, SCORES, Evaluated, answers, evaluate, restore
+from mgdist.evaluate.scores import score
 from mgdist.job.spec import Job
+from mgdist_edge.names import ONLY_HEAD
 from tests.export.line import network_of
 from tests.train import corpus
 
@@ -38,7 +39,9 @@ def test_a_restored_network_is_the_one_that_was_saved(small: tuple[Job, Dataset,
 
 def test_every_row_has_probabilities_in_its_own_place(small: tuple[Job, Dataset, Path]) -> None:
     network, shard = restore(*small), small[1].train
-    found = probabilities(network, shard)
+    outputs = answers(network, small[1].tasks, shard)
+    assert list(outputs) == [ONLY_HEAD]
+    found = outputs[ONLY_HEAD]
     assert found.shape == (len(shard), 3)
     assert len(shard) < AT_A_TIME or len(shard) % AT_A_TIME
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
@@ -46,7 +49,7 @@ def test_every_row_has_probabilities_in_its_own_place(small: tuple[Job, Dataset,
 
     for row in (0, 17, len(shard) - 1):
         with torch.inference_mode():
-            alone = network(batch(shard, np.array([row]))).softmax(1).numpy()
+            alone = network(batch(shard, np.array([row])))[ONLY_HEAD].softmax(1).numpy()
         np.testing.assert_allclose(found[row], alone[0], atol=1e-5)
 
 
@@ -54,24 +57,26 @@ def test_scores_are_those_of_the_kept_probabilities(
     small: tuple[Job, Dataset, Path], evaluated: tuple[Path, Evaluated]
 ) -> None:
     found = evaluated[1]
-    assert found.network["valid"] == score(found.valid, small[1].valid.targets)
-    assert found.network["test"] == score(found.test, small[1].test.targets)
+    dataset = small[1]
+    assert found.network["valid"] == score(dataset.tasks, found.valid, dataset.valid.targets)
+    assert found.network["test"] == score(dataset.tasks, found.test, dataset.test.targets)
 
 
 def test_the_baseline_stands_beside_on_the_same_rows(evaluated: tuple[Path, Evaluated]) -> None:
     found = evaluated[1]
-    assert found.baseline["test"].examples == found.network["test"].examples
-    assert found.baseline["test"].accuracy > 0.9
+    baseline, network = found.baseline["test"][ONLY_HEAD], found.network["test"][ONLY_HEAD]
+    assert baseline.examples == network.examples
+    assert baseline.metrics["accuracy"] > 0.9
 
 
 def test_an_untrained_network_is_told_to_have_learned_nothing(evaluated: tuple[Path, Evaluated]) -> None:
     verdicts = evaluated[1].verdicts
     assert len(verdicts) == 2
     assert verdicts[0].startswith("The network has learned nothing")
-    assert verdicts[1].startswith("The network is below the linear baseline")
+    assert verdicts[1].startswith("The network is below the simple baseline")
 
 
-def test_what_is_left_is_plain_json_and_two_arrays(evaluated: tuple[Path, Evaluated]) -> None:
+def test_what_is_left_is_plain_json_and_the_outputs(evaluated: tuple[Path, Evaluated]) -> None:
     folder = evaluated[0]
-    assert sorted(path.name for path in folder.iterdir()) == [SCORES, "test.npy", "valid.npy"]
+    assert sorted(path.name for path in folder.iterdir()) == [SCORES, "test.npz", "valid.npz"]
     assert json.loads((folder / SCORES).read_text()).keys() == {"network", "baseline", "verdicts"}

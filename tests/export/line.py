@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from mgdist.compress.choose import Candidate
 from mgdist.data.dataset import Dataset
-from mgdist.evaluate.network import probabilities
+from mgdist.evaluate.network import Outputs
+from mgdist.evaluate.network import answers as outputs_of
 from mgdist.export.candidates import candidates, flatbuffer, open_candidates
 from mgdist.export.litert_route import convert
 from mgdist.job.spec import Job
@@ -24,7 +24,7 @@ METHODS = ["float32", "int8_dynamic"]
 def network_of(job: Job, dataset: Dataset, weights: Path) -> Network:
     """Return a job's untrained network, and write its weights as a training does."""
     torch.manual_seed(3)
-    network = build(job, rows=dataset.input.rows, classes=len(dataset.labels)).eval()
+    network = build(job, dataset.inputs, dataset.tasks).eval()
     save_file(network.state_dict(), weights)
     return network
 
@@ -34,8 +34,8 @@ class Compressed:
     job: Job
     dataset: Dataset
     folder: Path
-    valid: np.ndarray
-    test: np.ndarray
+    valid: Outputs
+    test: Outputs
     measured: tuple[Candidate, ...]
     told: tuple[Candidate, ...]
 
@@ -44,10 +44,10 @@ def compressed(folder: Path) -> Compressed:
     job, dataset = corpus.dataset(folder, rows=150)
     job = corpus.moved(job, compress__methods=METHODS, device__unit_counts=[1, 2])
     network = network_of(job, dataset, folder / "model.safetensors")
-    convert(network, job, dataset.input.order, folder / "float32.tflite")
+    convert(network, job, dataset.inputs, dataset.tasks, folder / "float32.tflite")
     work, told = folder / "compress", list[Candidate]()
     work.mkdir()
-    valid, test = probabilities(network, dataset.valid), probabilities(network, dataset.test)
+    valid, test = (outputs_of(network, dataset.tasks, shard) for shard in (dataset.valid, dataset.test))
     candidates(job, dataset, folder / "float32.tflite", valid, CREATED, work, told.append)
     assert flatbuffer(work, "float32").is_file()
     return Compressed(job, dataset, work, valid, test, open_candidates(work), tuple(told))

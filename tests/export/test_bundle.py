@@ -10,8 +10,10 @@ from ai_edge_litert.interpreter import Interpreter
 from mgdist.apart import apart
 from mgdist.errors import ConvertError
 from mgdist.export.bundle import bundle, pack_bundle
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.quiet import quiet
 from mgdist_edge.runtime import Runtime
+from mgdist_edge.tasks import Classify
 from tests.edge import network
 from tests.edge.conftest import LABELS, documents, fitted, golden, manifest, model
 
@@ -75,7 +77,8 @@ def test_constants_outside_of_the_tables_keep_their_place(tmp_path: Path, int8: 
     trained = network.Network().eval()
     for text in documents()[::20]:
         views = fitted().views(text)
-        np.testing.assert_allclose(runtime.run(views), trained.answer(views), atol=0.01)
+        outputs = runtime.run({ONLY_INPUT: views})
+        np.testing.assert_allclose(outputs[ONLY_HEAD], trained.answer(views), atol=0.01)
 
 
 @pytest.mark.parametrize("wrong", [b"", b"PK\3\4" + bytes(100), b"\x1c\0\0\0TFL2" + bytes(100)])
@@ -97,11 +100,20 @@ def test_a_bundle_is_not_bundled_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "line"),
     [
-        ({"labels": ("a", "b\nc", "d", "e")}, r"manifest\.json: labels\.1: expected a line of text; got 'b\\nc'"),
+        (
+            {"tasks": {ONLY_HEAD: Classify(("a", "b\nc", "d", "e"))}},
+            r"manifest\.json: tasks\.answer\.labels\.1: expected a line of text; got 'b\\nc'",
+        ),
         ({"metrics": {"accuracy": float("nan")}}, r"manifest\.json: expected JSON; got NaN"),
-        ({"levels": network.LEVELS[:2]}, r"manifest\.json: network\.levels: expected the levels of the input"),
-        ({"input": replace(fitted(), buckets=0)}, r"manifest\.json: input\.buckets: expected a whole number from 1"),
-        ({"labels": ("a", "b")}, r"golden\.json: examples\.0\.probabilities: expected a list of 2 to 2 values"),
+        ({"levels": network.LEVELS[:2]}, r"manifest\.json: network\.levels: expected the levels of the inputs"),
+        (
+            {"inputs": {ONLY_INPUT: replace(fitted(), buckets=0)}},
+            r"manifest\.json: inputs\.input\.buckets: expected a whole number from 1",
+        ),
+        (
+            {"tasks": {ONLY_HEAD: Classify(("a", "b"))}},
+            r"golden\.json: examples\.0\.outputs\.answer: expected a list of 2 to 2 values",
+        ),
     ],
 )
 def test_what_the_device_would_refuse_is_not_written(tmp_path: Path, changed: dict[str, object], line: str) -> None:
@@ -117,7 +129,7 @@ def test_half_of_a_character_is_refused(tmp_path: Path) -> None:
     )
     halves = replace(fitted(), vocabulary={**fitted().vocabulary, "\ud83d": 300}, buckets=24_299)
     with pytest.raises(ConvertError, match=line):
-        bundle(model(), manifest(input=halves), golden(), tmp_path / "made")
+        bundle(model(), manifest(inputs={ONLY_INPUT: halves}), golden(), tmp_path / "made")
 
 
 def test_nothing_is_left_beside_a_bundle_that_could_not_be_written(tmp_path: Path) -> None:

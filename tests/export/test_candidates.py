@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgdist.evaluate.metrics import score
+from mgdist.evaluate.scores import quality, score
 from mgdist.export.candidates import LONGEST_GOLDEN, Shipped, _golden, ship
 from mgdist.export.verify import answers
 from mgdist_edge.bundle import Bundle
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.predictor import load
 from mgdist_edge.selftest import require_passed, selftest
 from tests.data.rows import animals, files, write_jsonl
@@ -21,8 +22,10 @@ def test_each_method_is_measured_told_and_kept(compressed: Compressed) -> None:
 def test_a_candidates_numbers_are_those_of_its_bundle(compressed: Compressed) -> None:
     for candidate in compressed.measured:
         path = compressed.folder / f"{candidate.method}.bundle.tflite"
-        found = score(answers(path, compressed.dataset.valid), compressed.dataset.valid.targets)
-        assert (candidate.size, candidate.accuracy) == (path.stat().st_size, found.accuracy)
+        valid = compressed.dataset.valid
+        found = score(compressed.dataset.tasks, answers(path, valid), valid.targets)
+        assert (candidate.size, candidate.quality) == (path.stat().st_size, quality(found))
+        assert candidate.quality == found[ONLY_HEAD].metrics["accuracy"]
         assert 0 < candidate.latency < 1
         assert 5e6 < candidate.memory < 5e8
         assert sum(candidate.weights.values()) == pytest.approx(1)
@@ -48,19 +51,21 @@ def shipped(compressed: Compressed, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_what_ships_is_scored_on_the_test_split(compressed: Compressed, shipped: Shipped) -> None:
     assert shipped.bundle.name == "small.tflite"
-    assert shipped.test.examples == shipped.parity.examples == len(compressed.dataset.test)
+    assert shipped.test[ONLY_HEAD].examples == shipped.parity.examples == len(compressed.dataset.test)
     again = answers(shipped.bundle, compressed.dataset.test)
-    assert score(again, compressed.dataset.test.targets) == shipped.test
+    assert score(compressed.dataset.tasks, again, compressed.dataset.test.targets) == shipped.test
 
 
 def test_what_ships_tells_its_numbers_its_data_and_its_job(compressed: Compressed, shipped: Shipped) -> None:
     manifest = Bundle.open(shipped.bundle).manifest
-    assert manifest.metrics["accuracy"] == shipped.test.accuracy
-    assert manifest.metrics["valid_accuracy"] == compressed.measured[1].accuracy
+    assert manifest.metrics["accuracy"] == shipped.test[ONLY_HEAD].metrics["accuracy"]
+    assert manifest.metrics["valid_quality"] == compressed.measured[1].quality
     assert manifest.parity["difference"] == shipped.parity.difference
     assert (manifest.method, manifest.created) == ("int8_dynamic", CREATED)
     assert manifest.data_digest == compressed.dataset.digest
     assert manifest.labels == compressed.dataset.labels
+    assert manifest.tasks == compressed.dataset.tasks
+    assert manifest.inputs == compressed.dataset.inputs
 
 
 def test_what_ships_passes_its_selftest(shipped: Shipped) -> None:
@@ -69,9 +74,9 @@ def test_what_ships_passes_its_selftest(shipped: Shipped) -> None:
 
 
 def test_the_golden_examples_are_real_documents_from_short_to_long(compressed: Compressed, shipped: Shipped) -> None:
-    texts = [example.text for example in Bundle.open(shipped.bundle).golden.examples]
+    texts = [example.raws[ONLY_INPUT] for example in Bundle.open(shipped.bundle).golden.examples]
     assert len(texts) == 8
-    assert set(texts) <= set(compressed.dataset.valid.texts())
+    assert set(texts) <= set(compressed.dataset.valid.raws[ONLY_INPUT])
     assert texts == sorted(texts, key=len)
 
 
@@ -83,5 +88,6 @@ def test_a_split_of_long_documents_gives_its_shortest_as_golden(tmp_path: Path) 
         row["text"] += " again" * (LONGEST_GOLDEN // 6 + number)
     dataset = prepare(files(write_jsonl(tmp_path / "train.jsonl", rows)), tmp_path / "data")
     shard = dataset.valid
-    golden = _golden(shard, np.full((len(shard), 2), 0.5, np.float32))
-    assert [example.text for example in golden.examples] == [min(shard.texts(), key=len)]
+    golden = _golden(shard, {ONLY_HEAD: np.full((len(shard), 2), 0.5, np.float32)})
+    shortest = min(shard.raws[ONLY_INPUT], key=len)
+    assert [example.raws for example in golden.examples] == [{ONLY_INPUT: shortest}]

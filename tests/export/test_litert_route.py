@@ -1,6 +1,7 @@
 """Every encoder, pool and fusion is converted, and compared with its network on the runtime that ships."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,27 @@ from torch import Tensor, nn
 
 from mgdist.compress.quantize import quantize
 from mgdist.errors import ConvertError
-from mgdist.export.litert_route import Coarser, Converted, Finest, Outcome, convert, device_levels
+from mgdist.export.litert_route import Converted, Embedded, OfFull, OfIds, OfSamples, Outcome, convert, device_levels
 from mgdist.job.spec import Job
 from mgdist.models.network import Network
-from tests.networks import ENCODERS, FUSIONS, POOLS, ids_of, job_of, level, network_of
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
+from mgdist_edge.tasks import Task
+from mgdist_edge.text import TextInput
+from tests.networks import ENCODERS, FUSIONS, POOLS, ids_of, inputs_of, job_of, level, network_of, tasks_of
 
 MIXED = {
-    "bag": ({"word": level("bag"), "sentence": level("bag", skip=True)}, {"fusion": "concat", "norm": "rms"}),
+    "none, mlp, rnn": (
+        {
+            "word": level("none"),
+            "sentence": level("mlp", "heads", skip=True),
+            "paragraph": level("rnn", length=3, layers=1),
+        },
+        {"norm": "rms"},
+    ),
+    "bag, conv in stages": (
+        {"word": level("bag"), "sentence": level("conv in stages", "mean", "last", "all")},
+        {"fusion": "concat"},
+    ),
     "transformer, conv": (
         {"word": level("transformer", "mean", "max", skip=True), "sentence": level("conv", "attention", length=5)},
         {"fusion": "concat", "embedding": {"width": 6, "ngrams": {"order": 2, "buckets": 10}}},
@@ -37,16 +52,21 @@ ROWS = 20_000
 class Case:
     job: Job
     network: Network
+    inputs_read: Mapping[str, TextInput]
+    tasks: Mapping[str, Task]
     converted: Converted
-    order: int
+
+    @property
+    def order(self) -> int:
+        return self.inputs_read[ONLY_INPUT].order
 
     def module(self, signature: str) -> nn.Module:
         """Return what a signature computes, in torch."""
         if signature == "head":
-            return Outcome(self.network.fusion, self.network.head)
+            return Outcome(self.network.fusion, self.network.heads, self.tasks)
         name = signature.rsplit("_", 1)[0]
         inner = self.network.levels[name]
-        return Finest(self.network.embedding, inner) if name == "word" else Coarser(inner)
+        return OfIds(Embedded(self.network.embeddings["word"], inner)) if name == "word" else OfSamples(inner)
 
     def run(self, signature: str, path: Path | None = None, **inputs: Tensor) -> np.ndarray:
         """Return what a signature gives on the runtime."""
@@ -73,9 +93,8 @@ class Case:
 
 def case_of(levels: dict, model: dict, folder: Path) -> Case:
     job = job_of(levels, counts=(1, 3), **model)
-    order = job.model.embedding.ngrams.order if job.model.embedding.ngrams else 1
-    network = network_of(job, rows=ROWS)
-    return Case(job, network, convert(network, job, order, folder / "model.tflite"), order)
+    inputs, tasks, network = inputs_of(job, ROWS), tasks_of(job), network_of(job, rows=ROWS)
+    return Case(job, network, inputs, tasks, convert(network, job, inputs, tasks, folder / "model.tflite"))
 
 
 @pytest.fixture(scope="module", params=MIXED)
@@ -85,9 +104,10 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_cases_cover_every_encoder_pool_and_fusion():
     specs = [spec for levels, _ in MIXED.values() for spec in levels.values()]
-    assert {spec["encoder"]["kind"] for spec in specs} == set(ENCODERS)
-    assert {pool for spec in specs for pool in spec["pool"]} == set(POOLS)
-    assert {model["fusion"] for _, model in MIXED.values()} == set(FUSIONS)
+    assert {spec["encoder"]["kind"] for spec in specs} == {encoder["kind"] for encoder in ENCODERS.values()}
+    pools = [pool for spec in specs for pool in spec["pool"]]
+    assert all(pool in pools for pool in POOLS.values())
+    assert {model.get("fusion", "concat") for _, model in MIXED.values()} == set(FUSIONS)
 
 
 def assert_equal_to_torch(case: Case) -> None:
@@ -129,8 +149,8 @@ def test_the_file_has_the_signatures_and_shapes_of_its_levels(case: Case):
     assert sorted(found) == sorted(case.signatures())
     assert found["word_3"] == {"inputs": ["ids"], "outputs": ["vectors"]}
     assert found["sentence_1"] == {"inputs": ["mask", "samples"], "outputs": ["vectors"]}
-    assert found["head"]["outputs"] == ["probabilities"]
-    assert case.converted.levels == device_levels(case.job, case.order)
+    assert found["head"]["outputs"] == [ONLY_HEAD]
+    assert case.converted.levels == device_levels(case.job, case.inputs_read)
     assert case.converted.levels[-1].counts == (1,)
 
 
@@ -153,6 +173,15 @@ def test_integers_compute_nearly_what_floats_compute(case: Case, tmp_path: Path)
         assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max(), signature
 
 
+def test_a_level_that_is_always_full_needs_no_mask(case: Case):
+    torch.manual_seed(8)
+    last = case.converted.levels[-1]
+    units, inner = torch.randn(2, 4, last.channels), case.network.levels[last.key]
+    with torch.no_grad():
+        (full,), (masked,) = OfFull(inner)(units).values(), OfSamples(inner)(units, torch.ones(2, 4)).values()
+    assert torch.equal(full, masked)
+
+
 class Unconvertible(nn.Module):
     def forward(self, samples: Tensor, mask: Tensor) -> Tensor:
         return torch.linalg.eigvals(samples @ samples.transpose(1, 2)).real[:, :8]
@@ -164,7 +193,7 @@ def test_a_conversion_that_fails_names_the_level_and_leaves_nothing_behind(tmp_p
     network.levels["word"] = Unconvertible()
     before, loaded = {name: value.clone() for name, value in network.state_dict().items()}, set(sys.modules)
     with pytest.raises(ConvertError, match=r"^word: expected operators that convert; got: .*; use another encoder$"):
-        convert(network, job, 1, tmp_path / "model.tflite")
+        convert(network, job, inputs_of(job), tasks_of(job), tmp_path / "model.tflite")
     assert not list(tmp_path.iterdir())
     assert not {"jax", "litert_torch", "litert_converter"} & (set(sys.modules) - loaded)
     assert network.training
@@ -175,8 +204,10 @@ def test_a_conversion_that_fails_names_the_level_and_leaves_nothing_behind(tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_any_encoder_converts_at_any_level_under_any_pool(encoder: str, tmp_path: Path):
-    names = ("word", "sentence", "paragraph")
-    levels = {name: level(encoder, pool, length=4) for name, pool in zip(names, POOLS, strict=True)}
+    names, pools = ("word", "sentence", "paragraph"), list(POOLS)
+    length = 5 if encoder in ("conv in stages", "conv apart") else 4
+    pairs = zip(names, pools[:3], pools[3:], strict=True)
+    levels = {name: level(encoder, *both, length=length) for name, *both in pairs}
     case = case_of(levels, {"fusion": "gated"}, tmp_path)
     assert_equal_to_torch(case)
     assert_padding_never_matters(case)

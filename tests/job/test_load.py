@@ -27,7 +27,7 @@ WRONG = [
     (
         "{kind: gru}",
         "{kind: gnu}",
-        "10: granularities.sentence.encoder: expected kind: bag, conv, gru, lstm, transformer; "
+        "10: granularities.sentence.encoder: expected kind: none, bag, mlp, conv, rnn, gru, lstm, transformer; "
         "got 'gnu'; did you mean gru?",
     ),
     ("{kind: gru}", "{}", "10: granularities.sentence.encoder: expected a mapping with a kind; it has none"),
@@ -35,8 +35,8 @@ WRONG = [
     ("  sentence:", "  sentense:", "8: granularities.sentense: expected one of word, sentence, paragraph; "
      "did you mean sentence?"),
     ("  word:", "  paragraph:", "granularities: expected the finest first; got paragraph, sentence"),
-    ("pool: [mean, max]", "pool: [mean, maximum]", "7: granularities.word.pool.1: expected mean, max or attention; "
-     "got 'maximum'; did you mean max?"),
+    ("pool: [mean, max]", "pool: [mean, maximum]",
+     "7: granularities.word.pool.1: expected mean, max, attention, last or all; got 'maximum'; did you mean max?"),
     ("width: 32", "width: 33", "12: model.width: expected an even number for granularities.sentence, which reads both "
      "ways; got 33"),
     ("model:\n  width: 32", "model: 32", "11: model: expected a mapping; got 32"),
@@ -50,7 +50,7 @@ WRONG = [
     ("train.lr: {", "data.limit: {", "18: search.space.data.limit: expected a field of granularities, model or train; "
      "a search changes nothing else"),
     ("granularities.word.encoder.kernel: {choice: [1, 3, 5]}", "granularities.word.length: {choice: [32, 64]}",
-     "19: search.space.granularities.word.length: a search cannot change how the text is cut into ids; set it in the "
+     "19: search.space.granularities.word.length: a search cannot change how the data is read and cut; set it in the "
      "job itself"),
     ("[1, 3, 5]", "[1, 2, 5]", "19: search.space.granularities.word.encoder.kernel: expected an odd number; got 2; "
      "use 3"),

@@ -5,14 +5,20 @@ import pytest
 
 from mgdist.job.plan import plan
 from mgdist.job.point import at_point
-from tests.networks import CLASSES, ENCODERS, FUSIONS, POOLS, ROWS, job_of, level, network_of
+from tests.networks import ENCODERS, FUSIONS, ROWS, job_of, level, network_of
 
 LAYERS = {
+    "none": [{}],
     "bag": [{}],
+    "mlp": [{"layers": 1}, {"layers": 3}],
     "conv": [{"residual": False}, {"residual": True}, {"layers": 1, "kernel": 5}],
+    "conv in stages": [{}, {"residual": False, "norm": None}, {"depthwise": True, "layers": 2}],
+    "conv apart": [{}, {"stages": 1, "norm": None}, {"residual": True, "norm": "batch"}],
+    "rnn": [{"bidirectional": False}],
     "gru": [{"layers": 3}, {"bidirectional": False}],
     "lstm": [{"layers": 2}, {"bidirectional": False}],
     "transformer": [{"layers": 2}, {"heads": 4, "expansion": 3}],
+    "transformer, any order": [{}],
 }
 CASES = [(encoder, changes) for encoder, variants in LAYERS.items() for changes in variants]
 
@@ -20,16 +26,18 @@ CASES = [(encoder, changes) for encoder, variants in LAYERS.items() for changes 
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize(("encoder", "changes"), CASES)
 def test_the_plan_counts_the_parameters_of_the_network(encoder: str, changes: dict[str, object], fusion: str):
+    wide = {} if encoder == "none" else {"width": 16}
     levels = {
-        "word": level(encoder, *POOLS, skip=True, **changes),
-        "sentence": level(encoder, "attention", **changes),
-        "paragraph": level("bag", "max"),
+        "word": level(encoder, "mean", "heads", "all", skip=True, **changes),
+        "sentence": {**level(encoder, "attention", "all", **changes), **wide},
+        "paragraph": level("bag", "max", "last"),
     }
     norm = "rms" if fusion == "concat" else None
     job = job_of(levels, fusion=fusion, norm=norm, embedding={"width": 6, "ngrams": {"order": 2, "buckets": 11}})
-    planned, network = plan(job, vocabulary=40, classes=CLASSES), network_of(job, rows=51)
+    planned, network = plan(job), network_of(job, rows=ROWS + 11, classes=2)
     assert len(LAYERS) == len(ENCODERS)
-    assert planned.rows == 51
+    assert planned.tables == ((ROWS + 11, 6),)
+    assert planned.outputs == 2
     for counted in planned.levels:
         module = network.levels[counted.name]
         assert counted.parameters == sum(p.numel() for p in module.parameters()), counted.name
@@ -38,7 +46,7 @@ def test_the_plan_counts_the_parameters_of_the_network(encoder: str, changes: di
 
 def test_a_plan_before_fitting_takes_the_largest_vocabulary():
     planned = plan(job_of({"word": level("bag")}))
-    assert (planned.rows, planned.embedding) == (ROWS, ROWS * 8)
+    assert planned.tables == ((ROWS, 8),)
 
 
 def test_signatures_follow_the_unit_counts_and_the_last_level_has_one_unit():
@@ -72,7 +80,7 @@ def test_a_size_that_no_format_can_keep_is_a_mistake():
 def test_a_vocabulary_that_may_turn_out_small_breaks_no_limit():
     job = at_point(job_of({"word": level("bag")}), {"data.input.vocabulary": 5_000_000, "device.max_size": 10_000})
     assert plan(job).mistakes == ()
-    assert plan(job, vocabulary=5_000_000).mistakes
+    assert plan(job).tables == ((5_000_000, 8),)
 
 
 def test_planning_needs_neither_torch_nor_numpy():

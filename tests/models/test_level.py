@@ -17,3 +17,10 @@ def test_a_skip_puts_the_samples_in_front_over_the_root_of_their_number():
     vectors = level(SAMPLES, MASK)
     assert vectors.shape == (1, 3)
     assert torch.allclose(vectors[0, :2], torch.tensor([4.0, -6.0]) / 2**0.5)
+
+
+def test_a_level_gives_its_states_too_and_says_which_are_real():
+    level = Level(encoder=BagEncoder(channels=2, width=2), pools=[MeanPool()])
+    states, seen = level.states(SAMPLES, MASK)
+    assert states.tolist() == [[[1.0, -1.0], [3.0, -5.0], [0.0, 0.0]]]
+    assert torch.equal(seen, MASK)

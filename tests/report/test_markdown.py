@@ -1,27 +1,51 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from mgdist.errors import RunError
 from mgdist.report.markdown import MOST_CLASSES, report, write_report
-from tests.report.summaries import scores, summary
+from tests.report.summaries import scores, several, summary
+
+HEAD = "answer: classify"
+
+
+def tables(text: str, title: str) -> list[list[str]]:
+    """Return the rows of each table under a heading, with the cells' texts."""
+    body = re.split(r"\n##+ ", text.partition(f"# {title}\n")[2])[0]
+    return [block.splitlines() for block in body.strip().split("\n\n") if block.startswith("|")]
 
 
 def section(text: str, title: str) -> list[str]:
-    """Return the rows of the table under a heading, with the cells' texts."""
-    lines = text.partition(f"## {title}\n")[2].partition("\n## ")[0].splitlines()
-    return [line for line in lines if line.startswith("|")]
+    """Return the rows of the only table under a heading."""
+    (only,) = tables(text, title)
+    return only
+
+
+def test_the_metrics_of_a_head_are_told(tmp_path: Path) -> None:
+    rows = tables(report(summary(tmp_path)), HEAD)[0]
+    assert rows[2] == f"| accuracy | {scores(0.88).metrics['accuracy']:.4f} |"
+    assert [row.split(" | ")[0].strip("| ") for row in rows[2:]] == ["accuracy", r"macro\_f1", "ece"]
+
+
+def test_each_head_has_a_section_of_its_own_and_only_classes_have_a_confusion(tmp_path: Path) -> None:
+    text = report(summary(tmp_path, **several()))
+    found = [line for line in text.splitlines() if line.startswith("### ")]
+    assert found == ["### topic: classify", "### tags: multi_label", "### price: regress"]
+    assert [len(tables(text, title.removeprefix("### "))) for title in found] == [3, 1, 1]
+    assert "\nvalid, test: mean over the heads of quality. MB: of the file." in text
+    assert section(text, "price: regress")[2].startswith("| r2 | ")
 
 
 def test_each_table_has_as_many_cells_a_row_as_its_head(tmp_path: Path) -> None:
-    tables = [block for block in report(summary(tmp_path)).split("\n\n") if block.startswith("|")]
-    assert len(tables) == 5
-    for block in tables:
+    blocks = [block for block in report(summary(tmp_path)).split("\n\n") if block.startswith("|")]
+    assert len(blocks) == 6
+    for block in blocks:
         assert len({line.replace("\\|", "").count("|") for line in block.splitlines()}) == 1
 
 
 def test_classes_are_told_with_precision_recall_f1_and_support(tmp_path: Path) -> None:
-    rows = section(report(summary(tmp_path)), "Classes")
+    rows = tables(report(summary(tmp_path)), HEAD)[1]
     first = scores(0.88).per_class[0]
     assert rows[0] == "| class | precision | recall | F1 | support |"
     assert rows[2] == f"| numpy | {first.precision:.4f} | {first.recall:.4f} | {first.f1:.4f} | 40 |"
@@ -29,13 +53,13 @@ def test_classes_are_told_with_precision_recall_f1_and_support(tmp_path: Path) -
 
 
 def test_a_label_is_shown_as_it_is_and_stays_in_its_cell(tmp_path: Path) -> None:
-    rows = section(report(summary(tmp_path)), "Classes")
+    rows = tables(report(summary(tmp_path)), HEAD)[1]
     assert rows[3].startswith(r"| a\|b | ")
     assert rows[4].startswith(r"| new \*york\* | ")
 
 
 def test_the_confusion_has_a_row_and_a_column_a_class(tmp_path: Path) -> None:
-    rows = section(report(summary(tmp_path)), "Confusion")
+    rows = tables(report(summary(tmp_path)), HEAD)[2]
     counts = scores(0.88).confusion
     assert rows[2] == f"| numpy | {counts[0][0]} | {counts[0][1]} |  |"
 
@@ -43,7 +67,7 @@ def test_the_confusion_has_a_row_and_a_column_a_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("classes", "rows"), [(MOST_CLASSES, 2 + MOST_CLASSES), (MOST_CLASSES + 1, 0)])
 def test_a_confusion_that_nobody_could_read_is_left_out(tmp_path: Path, classes: int, rows: int) -> None:
     text = report(summary(tmp_path, classes=classes))
-    assert len(section(text, "Confusion")) == rows
+    assert [len(each) for each in tables(text, HEAD)[2:]] == [rows] * (rows > 0)
     assert ("too many for a table; `bundle/shipped.json` holds the matrix" in text) == (rows == 0)
 
 

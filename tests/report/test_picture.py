@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from mgdist.job.train import Metric, TrainSpec
 from mgdist.report.follow import Event
 from mgdist.report.picture import STAGES, Picture
 from tests.report import events
@@ -15,10 +16,10 @@ WIDTHS = (80, 120)
 MOMENTS: tuple[Callable[[], Iterable[Event]], ...] = (events.searching, events.training, events.compressing)
 
 
-def drawn(told: Iterable[Event], *, width: int = 80, height: int = 24, metric: str = "accuracy") -> list[str]:
+def drawn(told: Iterable[Event], *, width: int = 80, height: int = 24, metric: Metric | None = None) -> list[str]:
     """Return the lines that a terminal shows."""
     console = Console(file=io.StringIO(), force_terminal=True, record=True, width=width, height=height)
-    picture = Picture(FOLDER, console, metric)
+    picture = Picture(FOLDER, console, TrainSpec(metric=metric))
     for event in told:
         picture.take(event)
     console.print(picture)
@@ -45,7 +46,7 @@ def test_marks_tell_what_is_done_what_is_kept_and_what_is_worked_on(width: int) 
     assert [line.split()[0] for line in lines[1 : 1 + len(STAGES)]] == ["✓", "✓", "✓", "✓", "✓", "▸", "·"]
     assert lines[3].split() == ["✓", "train", "142.1", "s", "3/5", "epochs"]
     assert lines[5].split() == ["✓", "convert", "kept"]
-    assert lines[6].endswith("int8_dynamic: accuracy 0.9123, 0.35 MB, 0.42 ms")
+    assert lines[6].endswith("int8_dynamic: quality 0.9123, 0.35 MB, 0.42 ms")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -61,6 +62,25 @@ def test_trials_that_run_come_first_and_then_the_best(width: int) -> None:
     assert trials == [["4/6", "running"], ["1/6", "done"], ["2/6", "stopped"], ["3/6", "failed"]]
     assert line_with(lines, "failed").endswith("loss is not finite at step 3; lower train.lr")
     assert line_with(lines, "running").endswith("lr=0.00123  width=48  dropout=0.123  kernel=3")
+
+
+def test_without_a_metric_trials_are_compared_by_their_quality() -> None:
+    assert "quality" in drawn([events.trial(1, "done", 0.9)])[1 + len(STAGES) + 1]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_of_many_metrics_as_many_as_fit_are_shown(width: int) -> None:
+    many = {f"metric_{number}": number / 7 for number in range(12)}
+    lines = drawn([{**events.epoch(1, best=True), "metrics": many}], width=width)
+    assert "metric 3" in lines[-2]
+    assert "metric 4" not in lines[-2]
+
+
+@pytest.mark.parametrize("metric", ["mse", "mae"])
+def test_a_small_error_is_the_best(metric: Metric) -> None:
+    told = [events.trial(1, "done", 0.9), events.trial(2, "done", 0.2)]
+    lines = drawn(told, metric=metric)
+    assert [line.split()[0] for line in lines if re.match(r" +\d/6 ", line)] == ["2/6", "1/6"]
 
 
 def test_a_small_loss_is_the_best() -> None:
@@ -88,7 +108,7 @@ def test_a_short_terminal_holds_the_whole_picture() -> None:
 def test_the_moving_view_redraws_itself_in_place_and_ends_below() -> None:
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=80, height=40)
-    with Picture(FOLDER, console, "accuracy") as picture:
+    with Picture(FOLDER, console, TrainSpec()) as picture:
         for event in events.compressing():
             picture.take(event)
             picture.refresh()

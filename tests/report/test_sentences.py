@@ -11,9 +11,9 @@ SAID = [
     (events.STEP, "epoch 4  step 123/450  loss 0.4321  23 s left  1,834/s"),
     (
         events.epoch(2, best=True),
-        "epoch 2/5  loss 0.2500  valid loss 0.4000  accuracy 0.8200  macro F1 0.7200  best so far",
+        "epoch 2/5  loss 0.2500  valid loss 0.4000  accuracy 0.8200  macro f1 0.7200  best so far",
     ),
-    (events.CANDIDATE, "int8_dynamic: accuracy 0.9123, 0.35 MB, 0.42 ms, 91 MB memory"),
+    (events.CANDIDATE, "int8_dynamic: quality 0.9123, 0.35 MB, 0.42 ms, 91 MB memory"),
     (
         events.trial(3, "failed", None, "the loss is not finite\nat step 3"),
         "trial 3/6 failed  train.lr=0.00123  model.width=48  model.dropout=0.123  granularities.word.encoder.kernel=3"

@@ -37,9 +37,9 @@ def test_no_number_of_the_table_is_cut(width: int) -> None:
 
 def test_the_table_begins_with_the_baseline_and_the_network_and_marks_what_ships() -> None:
     lines = table(shown(summary(FOLDER)))
-    assert [line.split()[0] for line in lines[1:]] == ["linear", "trained", "float32", "int4", "int8_dynamic"]
+    assert [line.split()[0] for line in lines[1:]] == ["simple", "trained", "float32", "int4", "int8_dynamic"]
     assert [line.split()[-1] for line in lines if line.endswith("ships")] == ["ships"]
-    assert lines[4].endswith("over: accuracy")
+    assert lines[4].endswith("over: quality")
 
 
 def test_only_what_ships_has_an_accuracy_on_the_test_split() -> None:
@@ -62,8 +62,8 @@ def test_a_command_can_be_pasted_though_its_folder_has_a_blank() -> None:
 
 def test_what_the_search_found_and_what_is_wrong_is_said_in_words() -> None:
     text = "\n".join(shown(summary(FOLDER)))
-    assert "The network is below the linear baseline.\n" in text
+    assert "The network is below the simple baseline.\n" in text
     assert "Best point of the search: train.lr=0.0123  model.width=48\n" in text
     assert "Seconds: data 1.2, train 40.0\n" in text
-    assert f"Ships int8_dynamic: test accuracy {scores(0.88).accuracy:.4f}" in text
+    assert f"Ships int8_dynamic: accuracy {scores(0.88).metrics['accuracy']:.4f}, macro f1 " in text
     assert "Best point" not in "\n".join(shown(summary(FOLDER, point={})))

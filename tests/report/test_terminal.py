@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from mgdist.job.train import TrainSpec
 from mgdist.report import terminal
 from mgdist.report.follow import Event
 from mgdist.report.terminal import Lines, watching
@@ -23,7 +24,7 @@ def told(folder: Path, *said: Event) -> None:
 
 def test_lines_hold_no_control_characters_and_do_not_wrap(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=40)
-    with watching(tmp_path, console):
+    with watching(tmp_path, console, TrainSpec()):
         told(tmp_path, *events.compressing(), {"event": "note", "text": "[bold]é\x1b[31m\r\x00"})
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
@@ -35,7 +36,7 @@ def test_lines_hold_no_control_characters_and_do_not_wrap(tmp_path: Path) -> Non
 def test_what_an_earlier_attempt_told_is_not_told_again(tmp_path: Path) -> None:
     told(tmp_path, events.stage("train", "started"), events.epoch(1, best=True))
     console = Console(file=io.StringIO(), width=120)
-    with watching(tmp_path, console):
+    with watching(tmp_path, console, TrainSpec()):
         told(tmp_path, events.epoch(2, best=True))
     assert "epoch 2/5" in console.file.getvalue()  # type: ignore[attr-defined]
     assert "epoch 1/5" not in console.file.getvalue()  # type: ignore[attr-defined]
@@ -51,7 +52,7 @@ def test_of_many_steps_few_become_lines() -> None:
 
 def test_events_are_shown_while_the_work_goes_on(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=120)
-    with watching(tmp_path, console):
+    with watching(tmp_path, console, TrainSpec()):
         told(tmp_path, events.stage("data", "started"))
         time.sleep(2 * terminal.EVERY)
         assert "data ..." in console.file.getvalue()  # type: ignore[attr-defined]
@@ -61,7 +62,7 @@ def test_events_are_shown_while_the_work_goes_on(tmp_path: Path) -> None:
 def test_the_view_lets_an_error_through(tmp_path: Path, mark: bool) -> None:
     console = Console(file=io.StringIO(), force_terminal=mark, width=80)
     told(tmp_path, events.stage("data", "started"))
-    with pytest.raises(KeyError), watching(tmp_path, console):
+    with pytest.raises(KeyError), watching(tmp_path, console, TrainSpec()):
         raise KeyError
 
 
@@ -73,7 +74,7 @@ def test_a_picture_moves_only_where_it_can_be_drawn(
     tmp_path: Path, environment: dict[str, str], encoding: str, moves: bool
 ) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    with watching(tmp_path, Console(file=file, force_terminal=True, width=80, _environ=environment)):
+    with watching(tmp_path, Console(file=file, force_terminal=True, width=80, _environ=environment), TrainSpec()):
         told(tmp_path, events.stage("data", "started"))
     file.flush()
     said = file.buffer.getvalue()  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from typing import Any
 
 from mgdist.data.dataset import Dataset
 from mgdist.data.prepare import prepare
-from mgdist.job.point import Point, at_point, checked
+from mgdist.job.point import Point, as_document, at_point, checked
 from mgdist.job.spec import Job
 
 TOPICS = {
@@ -63,3 +63,45 @@ def dataset(folder: Path, *, rows: int = 400) -> tuple[Job, Dataset]:
     write_corpus(folder / "corpus.jsonl", rows)
     small = job(folder / "corpus.jsonl")
     return small, prepare(small, folder / "data")
+
+
+HEADS = {
+    "topic": {"kind": "classify", "label": "topic"},
+    "length": {"kind": "ordinal", "label": "length"},
+    "words": {"kind": "multi_label", "label": "words", "without": "keep"},
+    "counts": {"kind": "regress", "targets": ["sentences", "letters"]},
+}
+"""One head of each kind."""
+
+
+def write_several(path: Path, rows: int, *, seed: int = 5) -> None:
+    """Write rows of a title and a body, with a target for each of HEADS."""
+    draw = random.Random(seed)
+    with path.open("w") as file:
+        for row in range(rows):
+            topic = list(TOPICS)[row % len(TOPICS)]
+            sentences = [_sentence(draw, topic) for _ in range(draw.randint(1, 4))]
+            body = " ".join(sentences)
+            told = {
+                "title": f"{draw.choice(COMMON)} {draw.choice(TOPICS[topic])}",
+                "body": body,
+                "topic": topic,
+                "length": len(sentences),
+                "words": [word for word in ("the", "of", "and") if f" {word} " in body],
+                "sentences": len(sentences),
+                "letters": len(body) / 7,
+            }
+            file.write(json.dumps(told) + "\n")
+
+
+def several(path: Path, **point: Any) -> Job:
+    """Return a small job of two texts and four heads, at a point given as ``train__lr=0.1``."""
+    document = as_document(job(path))
+    text = document["data"].pop("input")
+    word, sentence = document["granularities"]["word"], document["granularities"]["sentence"]
+    document["data"]["inputs"] = {name: {**text, "columns": [name]} for name in ("title", "body")}
+    document["granularities"] = {"title.word": word, "body.word": word, "body.sentence": sentence}
+    document["task"] = {"kind": "several", "heads": HEADS, "weights": {"words": 0.5}}
+    made, mistakes = checked(document)
+    assert made is not None, mistakes
+    return moved(made, **point)

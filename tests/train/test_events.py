@@ -19,8 +19,11 @@ def test_a_training_leaves_json_lines_and_tensorboard_events(small: tuple[Job, D
 
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert {line["event"] for line in lines} == {"step", "epoch"}
-    assert [line["accuracy"] for line in lines if line["event"] == "epoch"] == [
-        float(f"{epoch.accuracy:.6g}") for epoch in progress.history
+    assert [line["metrics"] for line in lines if line["event"] == "epoch"] == [
+        {name: float(f"{value:.6g}") for name, value in epoch.metrics.items()} for epoch in progress.history
+    ]
+    assert [line["quality"] for line in lines if line["event"] == "epoch"] == [
+        float(f"{epoch.quality:.6g}") for epoch in progress.history
     ]
 
     board = EventAccumulator(str(tmp_path / "board"))
@@ -31,6 +34,7 @@ def test_a_training_leaves_json_lines_and_tensorboard_events(small: tuple[Job, D
         "train/samples_per_second",
         "valid/accuracy",
         "valid/macro_f1",
+        "valid/ece",
         "valid/loss",
     }
     assert [event.step for event in board.Scalars("train/loss")] == list(range(1, 31))

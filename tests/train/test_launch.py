@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from mgdist.cluster.connect import Connection
 from mgdist.data.dataset import Dataset
 from mgdist.errors import TrainError
+from mgdist.evaluate.scores import quality
 from mgdist.job.spec import Job
 from mgdist.train.launch import Trained, train
 from mgdist.train.loop import measure
@@ -45,7 +46,8 @@ def test_a_training_on_ray_is_the_one_without(small: tuple[Job, Dataset], traine
     training = prepare(job, data)
     alone = training.run()
     training.network.load_state_dict(load_file(trained[1].weights))
-    assert trained[1].metric == measure(training.network, data.valid).accuracy == alone.best.accuracy
+    measured = measure(training.network, data.tasks, data.valid)
+    assert trained[1].metric == quality(measured) == alone.best.quality
     assert (trained[1].epochs, trained[1].steps, trained[1].best) == (3, 30, alone.best.epoch)
 
 

@@ -16,7 +16,7 @@ def test_the_network_to_measure_with_begins_like_the_one_that_learns(small: tupl
 
 def test_the_weights_follow_from_the_seed(small: tuple[Job, Dataset]) -> None:
     job, data = small
-    one, same, other = (prepare(moved(job, seed=seed), data).network.head.state_dict() for seed in (1, 1, 2))
+    one, same, other = (prepare(moved(job, seed=seed), data).network.heads.state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
 

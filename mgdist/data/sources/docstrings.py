@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mgdist import __version__
-from mgdist.data.sources.documents import Columns, Given, Row, gather
+from mgdist.data.sources.examples import Columns, Given, Row, gather
 from mgdist.errors import DataError
 from mgdist.job.data import DocstringsSpec
 from mgdist.runs import write

@@ -6,12 +6,12 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mgdist.data.sources.documents import Columns, Documents, Given, Row, Unreadable, gather
+from mgdist.data.sources.examples import Columns, Examples, Given, Row, Unreadable, gather
 from mgdist.data.sources.formats import reader_of
 from mgdist.errors import DataError
 from mgdist.job.data import FilesSpec
 
-ENDINGS = ".parquet, .csv or .jsonl"
+ENDINGS = ".parquet, .csv, .jsonl or .npz"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def addresses(spec: FilesSpec) -> dict[str, str | None]:
     return {f"data.source.{name}": getattr(spec, name) for name in ("train", "valid", "test")}
 
 
-def _documents(address: str, field: str, columns: Columns, *, skip: bool) -> Documents:
+def _documents(address: str, field: str, columns: Columns, *, skip: bool) -> Examples:
     files = find(address, field)
     rows = chain.from_iterable(rows_of(files, path, field, columns) for path in files.paths)
     return gather(rows, columns, skip=skip)

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from io import IOBase
 from typing import Any
+from zipfile import BadZipFile
 
-from mgdist.data.sources.documents import Columns, Row, Unreadable
+from mgdist.data.sources.examples import Columns, Row, Unreadable
 from mgdist.errors import DataError
 
 LONGEST_LINE = 1 << 24
@@ -24,6 +25,8 @@ def reader_of(address: str) -> Reader | None:
             return read_csv
         case "jsonl" | "ndjson":
             return read_jsonl
+        case "npz":
+            return read_npz
         case _:
             return None
 
@@ -72,6 +75,27 @@ def read_jsonl(file: IOBase, place: str, columns: Columns) -> Iterator[Row | Unr
         yield Row(where, [record.get(name) for name in columns.all])
     if names is None:
         raise _empty(place)
+
+
+def read_npz(file: IOBase, place: str, columns: Columns) -> Iterator[Row | Unreadable]:
+    """Yield the rows of a NumPy file with one array a column, all of one length."""
+    import numpy as np
+
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            columns.pick(arrays.files, place)
+            found = {name: arrays[name] for name in set(columns.all)}
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise DataError(f"{place}: not a whole NumPy file of plain arrays, perhaps an interrupted download") from error
+    sizes = {name: len(array) for name, array in found.items()}
+    if len(set(sizes.values())) > 1:
+        raise DataError(
+            f"{place}: expected arrays of one length; got {', '.join(f'{n} {s}' for n, s in sizes.items())}"
+        )
+    if not next(iter(sizes.values())):
+        raise _empty(place)
+    for number, values in enumerate(zip(*(found[name] for name in columns.all), strict=True), 1):
+        yield Row(f"{place}:row {number}", [value.item() if np.ndim(value) == 0 else value for value in values])
 
 
 def _lines(file: IOBase, place: str) -> Iterator[tuple[int, str]]:

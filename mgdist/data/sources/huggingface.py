@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mgdist.data.sources.documents import Columns, Given, Row, gather
+from mgdist.data.sources.examples import Columns, Given, Row, gather
 from mgdist.errors import DataError
 from mgdist.job.data import HuggingFaceSpec
 
@@ -51,13 +51,14 @@ def _load(spec: HuggingFaceSpec, cache: Path) -> Any:
 
 def _rows(split: Any, place: str, columns: Columns) -> Iterator[Row]:
     columns.pick(split.column_names, place)
-    names = getattr(split.features[columns.label], "names", None)  # a ClassLabel: the rows hold indices
+    # A ClassLabel: the rows hold indices.
+    names = [getattr(split.features[name], "names", None) if name in columns.labels else None for name in columns.all]
     read = 0
     for part in split.select_columns(sorted(set(columns.all))).iter(batch_size=1000):
-        *texts, labels = (part[name] for name in columns.all)
-        for number, values in enumerate(zip(*texts, strict=True), read + 1):
-            yield Row(f"{place}:row {number}", [*values, _named(labels[number - read - 1], names)])
-        read += len(labels)
+        rows = list(zip(*(part[name] for name in columns.all), strict=True))
+        for number, values in enumerate(rows, read + 1):
+            yield Row(f"{place}:row {number}", list(map(_named, values, names)))
+        read += len(rows)
 
 
 def _named(label: Any, names: list[str] | None) -> Any:

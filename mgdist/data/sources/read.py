@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import assert_never
 
+from mgdist.data.sources.bundled import read_sklearn
 from mgdist.data.sources.docstrings import read_docstrings
-from mgdist.data.sources.documents import Given, columns_of
+from mgdist.data.sources.examples import Given, columns_of_job
 from mgdist.data.sources.files import read_files
+from mgdist.data.sources.folders import read_folders
 from mgdist.data.sources.huggingface import read_huggingface
-from mgdist.job.data import DocstringsSpec, FilesSpec, HuggingFaceSpec
+from mgdist.job.data import DocstringsSpec, FilesSpec, FoldersSpec, HuggingFaceSpec, SklearnSpec
 from mgdist.job.spec import Job
 
 
@@ -17,7 +19,7 @@ def read(job: Job) -> Given:
     Raises:
         DataError: something of it cannot be read; says where, and what to do.
     """
-    columns, skip = columns_of(job), job.data.on_bad_record == "skip"
+    columns, skip = columns_of_job(job), job.data.on_bad_record == "skip"
     cache = Path(job.data.cache).expanduser()
     match job.data.source:
         case FilesSpec() as spec:
@@ -26,5 +28,9 @@ def read(job: Job) -> Given:
             return read_huggingface(spec, columns, cache, skip=skip)
         case DocstringsSpec() as spec:
             return read_docstrings(spec, columns, cache, skip=skip)
+        case FoldersSpec() as spec:
+            return read_folders(spec, columns, skip=skip)
+        case SklearnSpec() as spec:
+            return read_sklearn(spec, columns, skip=skip)
         case _ as never:
             assert_never(never)

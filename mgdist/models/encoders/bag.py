@@ -16,7 +16,8 @@ class BagEncoder(nn.Module):
         super().__init__()
         self.project = nn.Identity() if channels == width else nn.Linear(channels, width)
 
-    def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
-        """Return the states, zero where masked."""
-        states: Tensor = self.project(x) * mask.unsqueeze(2)
-        return states
+    def forward(
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+    ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
+        """Return the states, zero where masked, and their mask."""
+        return self.project(x) * mask.unsqueeze(2), mask

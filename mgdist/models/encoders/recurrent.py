@@ -1,4 +1,4 @@
-"""Reading in order: GRU and LSTM."""
+"""Reading in order: RNN, GRU and LSTM."""
 
 from typing import Literal, assert_never
 
@@ -7,17 +7,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Cell = Literal["gru", "lstm"]
+Cell = Literal["rnn", "gru", "lstm"]
 
 
 class RecurrentEncoder(nn.Module):
     """Recurrent layers along the samples of a unit.
 
-    GRU after Cho et al., EMNLP 2014; LSTM after Hochreiter and Schmidhuber, 1997. The samples of a
-    unit come first and its padding last, and the padding never matters, in neither direction.
+    RNN after Elman, "Finding Structure in Time", 1990; GRU after Cho et al., EMNLP 2014; LSTM after Hochreiter and
+    Schmidhuber, 1997. The samples of a unit come first and its padding last, and the padding never matters, in
+    neither direction.
 
     Args:
-        cell: gru or lstm.
+        cell: rnn, gru or lstm.
         channels: C of what it reads.
         width: D of each state; even where it reads both ways.
         layers: recurrent layers, one on top of another.
@@ -37,13 +38,15 @@ class RecurrentEncoder(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
-        """Return the states, zero where masked."""
+    def forward(
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+    ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
+        """Return the states, zero where masked, and their mask."""
         for first in range(0, len(self.directions), self.ways):
             x = self.dropout(x) if first else x
             layer = self.directions[first : first + self.ways]
             x = torch.cat([direction(x, mask) for direction in layer], 2) * mask.unsqueeze(2)
-        return x
+        return x, mask
 
 
 class Direction(nn.Module):
@@ -53,7 +56,7 @@ class Direction(nn.Module):
     another for the export, since neither packed sequences nor PyTorch's loop convert.
 
     Args:
-        cell: gru or lstm.
+        cell: rnn, gru or lstm.
         channels: C of what it reads.
         width: H of each state.
         backward: read from a unit's last sample to its first.
@@ -62,7 +65,7 @@ class Direction(nn.Module):
     def __init__(self, *, cell: Cell, channels: int, width: int, backward: bool) -> None:
         super().__init__()
         self.cell, self.backward = cell, backward
-        self.rnn = (nn.GRU if cell == "gru" else nn.LSTM)(channels, width, batch_first=True)
+        self.rnn = _loop(cell)(channels, width, batch_first=True)
 
     def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
         """Return the states, in the form that suits: training or export."""
@@ -97,9 +100,23 @@ class Direction(nn.Module):
         return torch.cat(states[::-1] if self.backward else states, 1)
 
 
-def _next(cell: Cell, inputs: Tensor, hidden: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the next state and memory (N, 1, H); a GRU has no memory and passes it on."""
+def _loop(cell: Cell) -> type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]:
     match cell:
+        case "rnn":
+            return nn.RNN
+        case "gru":
+            return nn.GRU
+        case "lstm":
+            return nn.LSTM
+        case _ as never:
+            assert_never(never)
+
+
+def _next(cell: Cell, inputs: Tensor, hidden: Tensor, state: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next state and memory (N, 1, H); only an LSTM has a memory, the others pass it on."""
+    match cell:
+        case "rnn":
+            return torch.tanh(inputs + hidden), memory
         case "gru":
             return _gru(inputs, hidden, state), memory
         case "lstm":

@@ -8,7 +8,7 @@ from mgdist.models.masking import softmax
 
 
 class TransformerEncoder(nn.Module):
-    """Blocks of self-attention and feed-forward along the samples of a unit, with learned positions.
+    """Blocks of self-attention and feed-forward along the samples of a unit.
 
     After Vaswani et al., "Attention Is All You Need", 2017; each block normalises first, after Xiong
     et al., "On Layer Normalization in the Transformer Architecture", 2020.
@@ -16,7 +16,7 @@ class TransformerEncoder(nn.Module):
     Args:
         channels: C of what it reads.
         width: D of each state.
-        length: samples of a unit at most, each place with a vector of its own.
+        length: samples of a unit at most, each place with a vector of its own; None where order does not matter.
         layers: blocks.
         heads: attention heads; they divide D.
         expansion: width of the feed-forward block in multiples of D.
@@ -24,23 +24,33 @@ class TransformerEncoder(nn.Module):
     """
 
     def __init__(
-        self, *, channels: int, width: int, length: int, layers: int, heads: int, expansion: int, dropout: float = 0.0
+        self,
+        *,
+        channels: int,
+        width: int,
+        length: int | None,
+        layers: int,
+        heads: int,
+        expansion: int,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.project = nn.Identity() if channels == width else nn.Linear(channels, width)
-        self.places = nn.Parameter(torch.randn(length, width) * 0.02)
+        self.places = None if length is None else nn.Parameter(torch.randn(length, width) * 0.02)
         self.blocks = nn.ModuleList(
             Block(width=width, heads=heads, expansion=expansion, dropout=dropout) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
-        """Return the states, zero where masked."""
-        x = self.project(x) + self.places[: x.shape[1]]
+    def forward(
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+    ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
+        """Return the states, zero where masked, and their mask."""
+        x = self.project(x)
+        x = x if self.places is None else x + self.places[: x.shape[1]]
         for block in self.blocks:
             x = block(x, mask)
-        states: Tensor = self.norm(x) * mask.unsqueeze(2)
-        return states
+        return self.norm(x) * mask.unsqueeze(2), mask
 
 
 class Block(nn.Module):

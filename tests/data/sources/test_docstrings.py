@@ -4,7 +4,7 @@ import pytest
 
 from mgdist.data.sources import docstrings as module
 from mgdist.data.sources.docstrings import docstrings, root_of, versions_of
-from mgdist.data.sources.documents import Given
+from mgdist.data.sources.examples import Given
 from mgdist.data.sources.read import read
 from mgdist.errors import DataError
 from tests.data.rows import job
@@ -59,16 +59,17 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_documents_are_docstrings_labelled_by_library(cache: Path) -> None:
     found = packages(cache).train
-    assert set(found.labels) == {"networkx", "fsspec"}
-    assert found.labels.count("networkx") > 1000
-    assert found.labels.count("fsspec") > 50
-    assert min(map(len, found.texts)) >= 300
-    assert len(set(found.texts)) == len(found.texts)
-    assert any(text.startswith("Returns the PageRank of the nodes in the graph.") for text in found.texts)
+    labels, texts = found.targets["answer"], found.raws["input"]
+    assert set(labels) == {"networkx", "fsspec"}
+    assert labels.count("networkx") > 1000
+    assert labels.count("fsspec") > 50
+    assert min(map(len, texts)) >= 300
+    assert len(set(texts)) == len(texts)
+    assert any(text.startswith("Returns the PageRank of the nodes in the graph.") for text in texts)
 
 
 def test_the_other_label_is_the_subpackage_and_the_library_itself_for_its_own_modules(cache: Path) -> None:
-    labels = set(packages(cache, task__label="subpackage").train.labels)
+    labels = set(packages(cache, task__label="subpackage").train.targets["answer"])
     assert {"networkx.algorithms", "networkx.generators", "fsspec.implementations", "fsspec"} <= labels
     assert not any("tests" in label for label in labels)
 
@@ -83,7 +84,7 @@ def test_another_length_is_another_entry_of_the_cache(cache: Path) -> None:
     longer = packages(
         cache, data__source={"kind": "docstrings", "packages": ["fsspec", "aiohttp"], "min_characters": 900}
     )
-    assert min(map(len, longer.train.texts)) >= 900
+    assert min(map(len, longer.train.raws["input"])) >= 900
     assert len(list(cache.glob("*.json"))) == 2
 
 

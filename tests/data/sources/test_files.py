@@ -50,7 +50,7 @@ def test_an_address_is_a_file_a_folder_or_a_glob(
         with pytest.raises(DataError, match=r"_SUCCESS\.csv has no column 'text'"):
             read(job)
     else:
-        assert read(job).train.labels == labels
+        assert read(job).train.targets["answer"] == labels
 
 
 @pytest.fixture
@@ -63,15 +63,15 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
 def test_any_file_system_of_fsspec_can_be_read(memory: fsspec.AbstractFileSystem) -> None:
     memory.pipe({"/mgdist/one.csv": lines("a", "b").encode(), "/mgdist/two.csv": lines("c").encode()})
     given = read(files("memory://mgdist/*.csv", test="memory://mgdist/two.csv"))
-    assert given.train.labels == ["a", "b", "c"]
+    assert given.train.targets["answer"] == ["a", "b", "c"]
     assert given.test is not None
-    assert given.test.texts == ["about c"]
+    assert given.test.raws["input"] == ["about c"]
     assert given.valid is None
 
 
 def test_a_home_folder_may_be_written_short(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
-    assert read(files("~/a.csv")).train.labels == ["a1"]
+    assert read(files("~/a.csv")).train.targets["answer"] == ["a1"]
 
 
 def test_places_start_from_this_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +86,8 @@ def test_places_start_from_this_folder(folder: Path, monkeypatch: pytest.MonkeyP
     [
         ("none.csv", "no such file or folder; check the path, which starts where mgdist is called"),
         ("none-*.csv", "no file matches; check the pattern"),
-        ("readme.txt", "expected files that end in .parquet, .csv or .jsonl; got readme.txt"),
-        ("empty", "expected files that end in .parquet, .csv or .jsonl; got an empty folder"),
+        ("readme.txt", "expected files that end in .parquet, .csv, .jsonl or .npz; got readme.txt"),
+        ("empty", "expected files that end in .parquet, .csv, .jsonl or .npz; got an empty folder"),
     ],
 )
 def test_what_is_not_there_is_said_with_the_field_of_the_job(folder: Path, address: str, said: str) -> None:

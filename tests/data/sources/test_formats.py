@@ -3,16 +3,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from mgdist.data.sources import formats
-from mgdist.data.sources.documents import Columns, Row, Unreadable
-from mgdist.data.sources.formats import Reader, read_csv, read_jsonl, read_parquet, reader_of
+from mgdist.data.sources.examples import Columns, Row, Unreadable
+from mgdist.data.sources.formats import Reader, read_csv, read_jsonl, read_npz, read_parquet, reader_of
 from mgdist.errors import DataError
+from mgdist.job.task import ClassifySpec
+from mgdist.job.text import TextSpec
 
-COLUMNS = Columns(("text",), "label")
+COLUMNS = Columns({"input": TextSpec(kind="text")}, {"answer": ClassifySpec(kind="classify", label="label")})
 
 
 def read(reader: Reader, raw: bytes) -> list[Row | Unreadable]:
@@ -153,3 +156,24 @@ def test_a_parquet_file_with_damaged_pages_is_recognised(tmp_path: Path) -> None
 def test_a_missing_column_is_found_in_the_first_record(reader: Reader, raw: bytes) -> None:
     with pytest.raises(DataError, match=r"has no column 'label'; did you mean lable\? it has text, lable$"):
         next(reader(io.BytesIO(raw), "data", COLUMNS))
+
+
+def test_arrays_of_a_numpy_file_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, text=np.array(["a", "b"]), label=np.array([3, 4]), other=np.zeros((5, 2)))
+    with path.open("rb") as file:
+        rows = list(read_npz(file, "rows.npz", COLUMNS))
+    assert [(row.place, list(row.values)) for row in rows] == [
+        ("rows.npz:row 1", ["a", 3]),
+        ("rows.npz:row 2", ["b", 4]),
+    ]
+
+
+def test_a_numpy_file_that_is_damaged_or_uneven_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.npz"
+    np.savez(path, text=np.array(["a", "b"]), label=np.array([3]))
+    with path.open("rb") as file, pytest.raises(DataError, match="expected arrays of one length; got"):
+        list(read_npz(file, "rows.npz", COLUMNS))
+    path.write_bytes(path.read_bytes()[:100])
+    with path.open("rb") as file, pytest.raises(DataError, match=r"^rows\.npz: not a whole NumPy file of plain arrays"):
+        list(read_npz(file, "rows.npz", COLUMNS))

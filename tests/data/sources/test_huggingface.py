@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mgdist.data.sources.documents import Given
+from mgdist.data.sources.examples import Given
 from mgdist.data.sources.read import read
 from mgdist.errors import DataError
 from tests.data.rows import animals, job, write_jsonl
@@ -23,9 +23,9 @@ def test_a_folder_of_files_is_a_data_set(tmp_path: Path, cache: Path) -> None:
     write_jsonl(tmp_path / "train.jsonl", rows[:14])
     write_jsonl(tmp_path / "test.jsonl", rows[14:])
     given = load(tmp_path, cache, test="test")
-    assert given.train.texts == [row["text"] for row in rows[:14]]
+    assert given.train.raws["input"] == [row["text"] for row in rows[:14]]
     assert given.test is not None
-    assert given.test.labels == [row["label"] for row in rows[14:]]
+    assert given.test.targets["answer"] == [row["label"] for row in rows[14:]]
     assert given.valid is None
 
 
@@ -36,7 +36,7 @@ def test_a_folder_that_was_saved_to_disk_is_a_data_set_and_class_labels_have_nam
     rows = Dataset.from_dict({"label": [1, 0, 1], "text": ["a", "b", "c"]}, features=features)
     DatasetDict({"train": rows}).save_to_disk(tmp_path)
     given = load(tmp_path, cache)
-    assert (given.train.texts, given.train.labels) == (["a", "b", "c"], ["dog", "cat", "dog"])
+    assert (given.train.raws["input"], given.train.targets["answer"]) == (["a", "b", "c"], ["dog", "cat", "dog"])
 
 
 def test_a_row_without_a_class_is_named(tmp_path: Path, cache: Path) -> None:

@@ -1,9 +1,8 @@
-"""How good a classifier is, in numbers and in plain words.
+"""How good a head that names one class is, in numbers.
 
 Legend: N examples, K classes.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,8 +27,8 @@ class ClassScore:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What is measured on a split.
+class ClassScores:
+    """What is measured on a split of a head that names one class of several.
 
     Attributes:
         accuracy: share of examples whose most probable class is right, 0 to 1.
@@ -48,10 +47,22 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
     per_class: tuple[ClassScore, ...]
 
+    kind = "classes"
+
     @property
     def examples(self) -> int:
         """Return N."""
         return sum(map(sum, self.confusion))
+
+    @property
+    def quality(self) -> float:
+        """Return what a job chooses by, unless it says otherwise: the accuracy."""
+        return self.accuracy
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers that are shown, by name."""
+        return {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "ece": self.ece}
 
     @property
     def chance(self) -> float:
@@ -63,14 +74,14 @@ class Scores:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Scores":
+    def from_json(cls, document: Mapping[str, Any]) -> "ClassScores":
         """Return what ``as_json`` was made of."""
         confusion = tuple(tuple(row) for row in document["confusion"])
         per_class = tuple(ClassScore(**fields) for fields in document["per_class"])
         return cls(**{**document, "confusion": confusion, "per_class": per_class})
 
 
-def score(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarray, " N"]) -> Scores:
+def score_classes(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarray, " N"]) -> ClassScores:
     """Compare probabilities with the true classes; N is at least 1."""
     assert len(targets), "no examples to score"
     predicted, classes = probabilities.argmax(axis=1), probabilities.shape[1]
@@ -80,7 +91,7 @@ def score(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarray, " N"
     precision, recall = hits / np.maximum(named, 1), hits / np.maximum(real, 1)
     f1 = 2 * hits / np.maximum(named + real, 1)
     table = zip(precision.tolist(), recall.tolist(), f1.tolist(), real.tolist(), strict=True)
-    return Scores(
+    return ClassScores(
         accuracy=float(hits.sum() / len(targets)),
         macro_f1=float(f1[named + real > 0].mean()),
         loss=float(-np.log(of_truth).mean()),
@@ -95,30 +106,3 @@ def calibration_error(confidence: Float[np.ndarray, " N"], right: np.ndarray) ->
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     gaps = np.bincount(bins, weights=right - confidence.astype(np.float64), minlength=BINS)
     return float(np.abs(gaps).sum() / len(right))
-
-
-def verdict(network: Scores, baseline: Scores) -> tuple[str, ...]:
-    """Say in plain words that a network is no better than chance, or worse than the linear baseline.
-
-    It is at chance when its accuracy is within two standard errors of the share of the most frequent class.
-
-    Args:
-        network: on some split.
-        baseline: on the same rows.
-
-    Returns:
-        one sentence for each; none for a network that beats both.
-    """
-    said = []
-    chance = network.chance
-    if network.accuracy <= chance + 2 * math.sqrt(chance * (1 - chance) / network.examples):
-        said.append(
-            f"The network has learned nothing: its accuracy of {network.accuracy:.4f} on {network.examples:,} examples "
-            f"is what always naming the most frequent class gives ({chance:.4f}). Change train.lr or the encoders."
-        )
-    if network.accuracy < baseline.accuracy:
-        said.append(
-            f"The network is below the linear baseline: accuracy {network.accuracy:.4f} against "
-            f"{baseline.accuracy:.4f} of TF-IDF and LinearSVC on the same rows."
-        )
-    return tuple(said)

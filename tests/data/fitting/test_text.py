@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, trainers
 
-from mgdist.data.fit import Seen, fit
+from mgdist.data.fitting.fit import fit
 from mgdist.data.sources.docstrings import docstrings, root_of
 from mgdist_edge.text import PADDING, UNKNOWN, TextInput, words
+from mgdist_edge.windows import Window
 from tests.data.rows import files
+
+NO_TARGETS = np.zeros(0, np.int64)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +22,7 @@ def texts() -> list[str]:
 
 def fitted(texts: list[str], **changes: object) -> TextInput:
     given = {f"data__input__{name}": value for name, value in changes.items()}
-    return fit(texts, files("train.csv", **given))
+    return fit(files("train.csv", **given), {"input": texts}, NO_TARGETS)["input"]
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
@@ -43,21 +46,34 @@ def test_padding_and_unknown_come_first_and_then_the_most_frequent_word(texts: l
 def test_a_rare_word_is_unknown() -> None:
     found = fitted(["twice once", "twice"], min_count=2)
     assert dict(found.vocabulary) == {PADDING: 0, UNKNOWN: 1, "twice": 2}
-    assert found.views("twice once").samples.tolist() == [[2], [1]]
+    assert found.views("twice once").samples[0].tolist() == [[2], [1]]
 
 
 def test_levels_and_ngrams_are_those_of_the_job() -> None:
-    found = fit(["a b"], files("t.csv", model__embedding={"ngrams": {"order": 3, "buckets": 7}}))
-    assert (found.order, found.buckets, dict(found.levels)) == (3, 7, {"word": 6, "sentence": 3, "paragraph": 2})
+    job = files("t.csv", model__embedding={"ngrams": {"order": 3, "buckets": 7}})
+    found = fit(job, {"input": ["a b"]}, NO_TARGETS)["input"]
+    assert (found.order, found.buckets) == (3, 7)
+    lengths = {name: window.length for name, window in found.levels.items()}
+    assert lengths == {"word": 6, "sentence": 3, "paragraph": 2}
 
 
-def test_rare_ids_weigh_more_and_unseen_ones_most() -> None:
-    found = Seen(np.array([[0, 0], [9, 9], [1, 0]], np.int32), 18).idf()
-    assert found.tolist() == pytest.approx([np.log(19) + 1, 1.0, np.log(19 / 2) + 1])
-    assert found.dtype == np.float32
+def test_the_first_level_reads_every_reading_and_the_others_build_on_it() -> None:
+    assert files("t.csv").windows_of("input") == {
+        "word": Window(6, 1),
+        "sentence": Window(3, None),
+        "paragraph": Window(2, None),
+    }
 
 
-def test_ratios_are_those_of_naive_bayes_and_sum_to_nothing() -> None:
-    found = Seen(np.array([[4, 0], [1, 1], [0, 4]], np.int32), 10).log_ratios(1.0)
-    assert found[0, 0] == pytest.approx(np.log(5) / 2)
-    assert found.sum(1) == pytest.approx(0, abs=1e-6)
+def test_each_of_several_inputs_has_a_vocabulary_and_levels_of_its_own() -> None:
+    bag = {"encoder": {"kind": "bag"}, "length": 5}
+    inputs = {name: {"kind": "text", "columns": name, "min_count": 1} for name in ("title", "body")}
+    levels = {"title.word": bag, "body.word": bag, "body.sentence": {**bag, "length": 2}}
+    job = files("t.csv", data__input=None, data__inputs=inputs, granularities=levels)
+    found = fit(job, {"title": ["short"], "body": ["a long one"]}, NO_TARGETS)
+    assert [*found["title"].vocabulary] == [PADDING, UNKNOWN, "short"]
+    assert [*found["body"].vocabulary] == [PADDING, UNKNOWN, "a", "long", "one"]
+    assert {name: [*fitted.levels] for name, fitted in found.items()} == {
+        "title": ["word"],
+        "body": ["word", "sentence"],
+    }

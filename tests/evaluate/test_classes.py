@@ -1,10 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
-from mgdist.evaluate.metrics import BINS, Scores, calibration_error, score, verdict
+from mgdist.evaluate.classes import BINS, calibration_error, score_classes
 
 
 @pytest.fixture
@@ -18,7 +16,7 @@ def answers() -> tuple[np.ndarray, np.ndarray]:
 
 def test_scores_are_those_of_scikit_learn(answers: tuple[np.ndarray, np.ndarray]) -> None:
     probabilities, targets = answers
-    found, predicted = score(probabilities, targets), probabilities.argmax(1)
+    found, predicted = score_classes(probabilities, targets), probabilities.argmax(1)
     assert found.accuracy == pytest.approx(accuracy_score(targets, predicted))
     assert found.macro_f1 == pytest.approx(f1_score(targets, predicted, average="macro"))
     assert found.loss == pytest.approx(log_loss(targets, probabilities))
@@ -29,7 +27,7 @@ def test_scores_are_those_of_scikit_learn(answers: tuple[np.ndarray, np.ndarray]
 
 
 def test_a_class_that_is_neither_there_nor_named_does_not_count_in_macro_f1() -> None:
-    found = score(np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]), np.array([0, 1]))
+    found = score_classes(np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]), np.array([0, 1]))
     assert found.macro_f1 == 1.0
     assert found.per_class[2].support == 0
 
@@ -44,7 +42,7 @@ def test_calibration_error_is_the_gap_of_confidence_and_accuracy_bin_by_bin(
         inside = (confidence > low) & (confidence <= low + 1 / BINS)
         if inside.any():
             error += abs(right[inside].mean() - confidence[inside].mean()) * inside.mean()
-    assert score(probabilities, targets).ece == pytest.approx(error, abs=1e-6)
+    assert score_classes(probabilities, targets).ece == pytest.approx(error, abs=1e-6)
 
 
 @pytest.mark.parametrize(("confidence", "right", "error"), [(1.0, 1.0, 0.0), (1.0, 0.0, 1.0), (0.8, 0.8, 0.0)])
@@ -54,38 +52,11 @@ def test_calibration_error_of_known_cases(confidence: float, right: float, error
 
 
 def test_a_certain_and_wrong_answer_costs_much_but_not_without_end() -> None:
-    assert 20 < score(np.array([[1.0, 0.0]]), np.array([1])).loss < 30
+    assert 20 < score_classes(np.array([[1.0, 0.0]]), np.array([1])).loss < 30
 
 
-def test_scores_survive_json(answers: tuple[np.ndarray, np.ndarray]) -> None:
-    found = score(*answers)
-    assert Scores.from_json(json.loads(json.dumps(found.as_json()))) == found
-
-
-def scored(right: int, wrong: int, *, share: float = 0.5) -> Scores:
-    """Return scores of a two-class network whose most frequent class has a share of the rows."""
-    total = right + wrong
-    targets = (np.arange(total) >= total * share).astype(np.int64)
-    predicted = np.where(np.arange(total) % total < right, targets, 1 - targets)
-    return score(np.eye(2)[predicted], targets)
-
-
-@pytest.mark.parametrize(
-    ("network", "baseline", "said"),
-    [
-        (scored(90, 10), scored(80, 20), []),
-        (scored(90, 10), scored(90, 10), []),
-        (scored(85, 15), scored(90, 10), ["below the linear baseline: accuracy 0.8500 against 0.9000 of TF-IDF"]),
-        (scored(59, 41), scored(50, 50), ["learned nothing: its accuracy of 0.5900 on 100 examples"]),
-        (scored(61, 39), scored(50, 50), []),
-        (scored(590, 410), scored(500, 500), []),
-        (scored(910, 90, share=0.9), scored(900, 100, share=0.9), ["always naming the most frequent class gives (0.9"]),
-        (scored(10, 90), scored(90, 10), ["learned nothing", "below the linear baseline"]),
-    ],
-)
-def test_chance_level_and_less_than_the_baseline_are_said_in_words(
-    network: Scores, baseline: Scores, said: list[str]
-) -> None:
-    found = verdict(network, baseline)
-    assert len(found) == len(said)
-    assert all(part in sentence for part, sentence in zip(said, found, strict=True))
+def test_the_quality_is_the_accuracy(answers: tuple[np.ndarray, np.ndarray]) -> None:
+    found = score_classes(*answers)
+    assert found.quality == found.accuracy
+    assert list(found.metrics) == ["accuracy", "macro_f1", "ece"]
+    assert found.chance == np.bincount(answers[1]).max() / 500

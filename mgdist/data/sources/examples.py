@@ -1,0 +1,167 @@
+"""Records as they lie in a source, and examples as they are kept."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
+
+from mgdist.data.sources.parse import BadRecordError, Target, raw_of, target_of
+from mgdist.errors import DataError
+from mgdist.job.data import InputSpec, columns_of_input
+from mgdist.job.spec import Job
+from mgdist.job.task import Head, columns_of
+
+if TYPE_CHECKING:
+    from mgdist_edge.raws import Raw
+
+NAMED = 100
+"""Records left out that are named; the others are only counted."""
+
+
+class Row(NamedTuple):
+    """One record: where it is, and the values of the columns asked for."""
+
+    place: str
+    values: Sequence[object]
+
+
+class Unreadable(NamedTuple):
+    """One record that is not even a row: where it is, and what is wrong with it."""
+
+    place: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a job reads: those of each input, then those of each head."""
+
+    inputs: Mapping[str, InputSpec]
+    heads: Mapping[str, Head]
+
+    @cached_property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """The field of the job that names a column, and the column."""
+        several, many = len(self.inputs) > 1, len(self.heads) > 1
+        read = [
+            (f"data.{f'inputs.{name}' if several else 'input'}.{field}", column)
+            for name, spec in self.inputs.items()
+            for field, column in columns_of_input(spec)
+        ]
+        learned = [
+            (f"task.{f'heads.{name}.' if many else ''}{field}", column)
+            for name, head in self.heads.items()
+            for field, column in columns_of(head)
+        ]
+        return (*read, *learned)
+
+    @cached_property
+    def all(self) -> tuple[str, ...]:
+        """The names of the columns, in the order in which a row holds their values."""
+        return tuple(column for _, column in self.fields)
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The columns that hold labels."""
+        return frozenset(column for field, column in self.fields if field.endswith(".label"))
+
+    def pick(self, names: Sequence[str], place: str) -> list[int]:
+        """Return where the columns stand among those of a file.
+
+        Raises:
+            DataError: the file lacks one.
+        """
+        for field, name in self.fields:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, n=1)
+                meant = f"did you mean {near[0]}? " if near else ""
+                raise DataError(f"{field}: {place} has no column {name!r}; {meant}it has {', '.join(names) or 'none'}")
+        return [list(names).index(name) for name in self.all]
+
+    def parse(self, values: Sequence[object]) -> "tuple[list[Raw], list[Target]]":
+        """Return the raw value for each input and the target of each head that a row holds.
+
+        Raises:
+            BadRecordError: one of its values is not what it should be.
+        """
+        rest = iter(values)
+        raws = [raw_of([next(rest) for _ in columns_of_input(spec)], spec) for spec in self.inputs.values()]
+        targets = [target_of([next(rest) for _ in columns_of(head)], head) for head in self.heads.values()]
+        return raws, targets
+
+
+def columns_of_job(job: Job) -> Columns:
+    """Return the columns that a job reads."""
+    return Columns(job.inputs, job.heads)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples with what is to be learned of them, and what was left out.
+
+    Attributes:
+        raws: for each input, one raw value an example.
+        targets: for each head, one target an example.
+        skipped: what was wrong with the first records left out, one line each.
+        left_out: records left out in all.
+    """
+
+    raws: "Mapping[str, list[Raw]]"
+    targets: Mapping[str, list[Target]]
+    skipped: tuple[str, ...] = ()
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(next(iter(self.targets.values())))
+
+    def take(self, rows: Iterable[SupportsIndex]) -> "Examples":
+        """Return some of the examples, in the order asked for."""
+        rows = list(rows)
+        return replace(
+            self,
+            raws={name: [values[row] for row in rows] for name, values in self.raws.items()},
+            targets={name: [values[row] for row in rows] for name, values in self.targets.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Given:
+    """The splits that a source has; what it lacks is held out of train later."""
+
+    train: Examples
+    valid: Examples | None = None
+    test: Examples | None = None
+
+
+def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) -> Examples:
+    """Make an example of each record.
+
+    Args:
+        rows: with values in the order of ``columns.all``.
+        columns: what is read of them.
+        skip: leave bad records out and count them, in place of failing.
+
+    Raises:
+        DataError: a record is bad and ``skip`` is false.
+    """
+    raws: "dict[str, list[Raw]]" = {name: [] for name in columns.inputs}
+    targets: dict[str, list[Target]] = {name: [] for name in columns.heads}
+    skipped, left_out = list[str](), 0
+    for row in rows:
+        try:
+            if isinstance(row, Unreadable):
+                raise BadRecordError(row.problem)
+            read, learned = columns.parse(row.values)
+        except BadRecordError as error:
+            if not skip:
+                raise DataError(f"{row.place}: {error}; mend the record, or set data.on_bad_record: skip") from None
+            left_out += 1
+            if left_out <= NAMED:
+                skipped.append(f"{row.place}: {error}")
+        else:
+            for kept, raw in zip(raws.values(), read, strict=True):
+                kept.append(raw)
+            for held, target in zip(targets.values(), learned, strict=True):
+                held.append(target)
+    return Examples(raws, targets, tuple(skipped), left_out)

@@ -1,0 +1,230 @@
+"""How the examples of an input lie on disk, and how some of them become the units of a batch.
+
+Legend: R examples, T samples of all of them, N units of a level (of all examples of a batch), S samples of the longest
+unit, C channels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgdist.data.raws import ARRAYS, save
+from mgdist_edge.views import Views
+
+Rows = NDArray[np.int64]
+Vary = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
+"""Raw examples (B, ...) -> others of the same shape, that ask for the same answer."""
+Hide = Callable[[NDArray[Any], NDArray[np.bool_], NDArray[np.int64], np.random.Generator], NDArray[Any]]
+"""Samples (N, S, C), their mask, the example of each unit -> the samples with some of them hidden."""
+DENSE, LENGTHS = "dense.npy", "lengths.npz"
+
+
+@runtime_checkable
+class Cutter(Protocol):
+    """A fitted input whose examples are all of one size."""
+
+    def cut(self, raws: NDArray[Any]) -> tuple[NDArray[np.float32] | None, ...]:
+        """Cut raw examples (B, ...) into units: for each level (B, U, S, C); None where it builds on the one before."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of a level, packed: those of all examples one after another, and no padding units.
+
+    Attributes:
+        samples: (N, S, C) of a raw view, zero where padded; None where the level builds on the one before it.
+        members: (N, S) the finer level's unit that each sample is, 0 where padded; None where it reads a raw view.
+        mask: (N, S) true where a unit has a sample.
+        counts: (B,) units of each example.
+    """
+
+    samples: NDArray[np.generic] | None
+    members: NDArray[np.int64] | None
+    mask: NDArray[np.bool_]
+    counts: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Examples of differing length, cut once.
+
+    Attributes:
+        samples: for each level, finest first, (T, C) of its raw view; None where it builds on the level before it.
+        lengths: for each level, (N,) int32 samples of each unit.
+        first: for each level, (2, R + 1) int64 where each example begins in ``samples`` and in ``lengths``.
+        hide: what is hidden of the training examples each time they are seen; None for nothing.
+    """
+
+    samples: tuple[NDArray[Any] | None, ...]
+    lengths: tuple[NDArray[np.int32], ...]
+    first: tuple[NDArray[np.int64], ...]
+    hide: Hide | None = None
+
+    def units(self, rows: Rows, chance: np.random.Generator | None = None) -> tuple[Units, ...]:
+        """Lay out some examples, in the order asked for; see :meth:`Dense.units`."""
+        found = [
+            _units(samples, lengths, first, rows)
+            for samples, lengths, first in zip(self.samples, self.lengths, self.first, strict=True)
+        ]
+        if self.hide is not None and chance is not None:
+            found = [_hidden(units, self.hide, chance) for units in found]
+        return tuple(found)
+
+    def views(self, row: int) -> Views:
+        """Return the views of one example, as the device cuts them."""
+        found = []
+        for samples, lengths, first in zip(self.samples, self.lengths, self.first, strict=True):
+            (start, begin), (stop, end) = first[:, row], first[:, row + 1]
+            found.append((None if samples is None else np.asarray(samples[start:stop]), np.asarray(lengths[begin:end])))
+        return Views(tuple(each for each, _ in found), tuple(each for _, each in found))
+
+    @classmethod
+    def open(cls, folder: Path, levels: Sequence[str], hide: Hide | None = None) -> "Ragged":
+        """Map what :func:`save_ragged` wrote into memory."""
+        names = [folder / f"samples_{level}.npy" for level in levels]
+        return cls(
+            tuple(_mapped(name) if name.is_file() else None for name in names),
+            tuple(_mapped(folder / f"lengths_{level}.npy") for level in levels),
+            tuple(np.load(folder / f"first_{level}.npy") for level in levels),
+            hide,
+        )
+
+
+def save_ragged(folder: Path, levels: Sequence[str], views: Sequence[Views]) -> None:
+    """Write the views of all examples of an input."""
+    for place, level in enumerate(levels):
+        lengths = [each.lengths[place] for each in views]
+        raw = [samples for each in views if (samples := each.samples[place]) is not None]
+        counts = np.array([[len(samples) for samples in raw] or [0] * len(views), list(map(len, lengths))])
+        if raw:
+            save(folder / f"samples_{level}.npy", np.concatenate(raw))
+        save(folder / f"lengths_{level}.npy", np.concatenate(lengths))
+        save(folder / f"first_{level}.npy", np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0))))
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Examples of one size, kept as they were read, and cut a batch at a time.
+
+    Attributes:
+        raws: (R, ...) what the input cuts.
+        cutter: the fitted input.
+        lengths: for each level, (U,) int32 samples of each unit; the same for all examples.
+        vary: what is done to the training examples each time they are seen; None for nothing.
+    """
+
+    raws: NDArray[Any]
+    cutter: Cutter
+    lengths: tuple[NDArray[np.int32], ...]
+    vary: Vary | None = None
+
+    def units(self, rows: Rows, chance: np.random.Generator | None = None) -> tuple[Units, ...]:
+        """Lay out some examples, in the order asked for.
+
+        Args:
+            rows: of the examples.
+            chance: where the variation of training examples comes from; None for none.
+        """
+        raws = self.raws[rows]
+        if self.vary is not None and chance is not None:
+            raws = self.vary(raws, chance)
+        finer, found = 0, []
+        for samples, lengths in zip(self.cutter.cut(raws), self.lengths, strict=True):
+            found.append(_full(samples, lengths, finer, len(rows)))
+            finer = len(lengths)
+        return tuple(found)
+
+    def views(self, row: int) -> Views:
+        """Return the views of one example, as the device cuts them."""
+        cut = self.cutter.cut(self.raws[row : row + 1])
+        return Views(tuple(map(_unpadded, cut, self.lengths)), self.lengths)
+
+    @classmethod
+    def open(cls, folder: Path, cutter: Cutter, vary: Vary | None = None) -> "Dense":
+        """Map what :func:`save_dense` wrote into memory."""
+        raws = _mapped(folder / DENSE if (folder / DENSE).is_file() else folder / ARRAYS)
+        return cls(raws, cutter, tuple(np.load(folder / LENGTHS).values()), vary)
+
+
+def save_dense(folder: Path, raws: NDArray[Any] | None, lengths: Sequence[NDArray[np.int32]]) -> None:
+    """Write the examples of an input that are all of one size.
+
+    Args:
+        folder: of the input.
+        raws: what the input cuts; None where these are the raw values themselves, which lie there already.
+        lengths: for each level, samples of each unit.
+    """
+    if raws is not None:
+        save(folder / DENSE, raws)
+    np.savez(folder / LENGTHS, allow_pickle=False, **{str(place): each for place, each in enumerate(lengths)})
+
+
+Stored = Ragged | Dense
+
+
+def _full(samples: NDArray[Any] | None, lengths: NDArray[np.int32], finer: int, examples: int) -> Units:
+    """Lay out a level that has the same units in every example.
+
+    Args:
+        samples: (B, U, S, C) of a raw view; None where the level builds on the one before it.
+        lengths: (U,).
+        finer: units of the level before it in each example.
+        examples: B.
+    """
+    places, mask = _laid(lengths)
+    counts = np.full(examples, len(lengths), np.int64)
+    if samples is not None:
+        mask = np.arange(samples.shape[2]) < lengths[:, None]
+        return Units(samples.reshape(-1, *samples.shape[2:]), None, np.tile(mask, (examples, 1)), counts)
+    members = (places + finer * np.arange(examples)[:, None, None]) * mask
+    return Units(None, members.reshape(-1, places.shape[1]), np.tile(mask, (examples, 1)), counts)
+
+
+def _unpadded(cut: NDArray[Any] | None, lengths: NDArray[np.int32]) -> NDArray[Any] | None:
+    """Return (T, C) of the one example that was cut to (1, U, S, C)."""
+    return None if cut is None else cut[0][np.arange(cut.shape[2]) < lengths[:, None]]
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    return np.asarray(np.load(path, mmap_mode="r"))  # a plain array over the mapped file
+
+
+def _units(samples: NDArray[Any] | None, lengths: NDArray[np.int32], first: NDArray[np.int64], rows: Rows) -> Units:
+    spans, counts = _spans(first[1], rows)
+    places, mask = _laid(np.take(lengths, spans))
+    if samples is None:
+        return Units(None, places, mask, counts)
+    mine = np.take(samples, _spans(first[0], rows)[0], axis=0)
+    found = np.take(mine, places, axis=0)
+    found *= mask[..., None]
+    return Units(found, None, mask, counts)
+
+
+def _hidden(units: Units, hide: Hide, chance: np.random.Generator) -> Units:
+    if units.samples is None:
+        return units
+    owners = np.repeat(np.arange(len(units.counts)), units.counts)
+    return replace(units, samples=hide(units.samples, units.mask, owners, chance))
+
+
+def _spans(first: NDArray[np.int64], rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of all elements of some rows, row after row, and how many each row has."""
+    starts, counts = first[rows], first[rows + 1] - first[rows]
+    ends = np.cumsum(counts)
+    return np.repeat(starts - ends + counts, counts) + np.arange(counts.sum()), counts
+
+
+def _laid(lengths: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Lay consecutive samples into units.
+
+    Returns:
+        the place of each unit's samples (N, S), 0 where the unit is padded, and its mask; S is at least 1.
+    """
+    inside = np.arange(max(1, lengths.max(initial=0)))
+    mask = inside < lengths[:, None]
+    starts = np.cumsum(lengths, dtype=np.int64) - lengths
+    return (starts[:, None] + inside) * mask, mask

@@ -1,0 +1,68 @@
+"""Audio inputs: where the recordings are, and how they become frames."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mgdist.job.strict import Seconds, Spec
+
+GRANULARITIES = ("segment", "clip")
+"""The levels that a recording can be read at, finest first, named after their units: runs of frames, whole recordings.
+One of them is enough; a clip above segments builds on them, or with a scale reads the frames itself, so many averaged
+into one."""
+
+
+class SpecAugmentSpec(Spec):
+    """Masks over runs of frames and bands of training recordings (Park et al., "SpecAugment", 2019)."""
+
+    frames: int = Field(0, ge=0)
+    """widest run of frames that is masked; each has a width from 0 to this"""
+    bands: int = Field(0, ge=0)
+    """widest run of mel bands that is masked"""
+    times: int = Field(1, ge=1, le=10)
+    """masks of each sort in a recording"""
+    share: float = Field(0.5, gt=0, le=1)
+    """a run of frames is at most this share of its recording"""
+
+
+class AudioSpec(Spec):
+    """Recordings: segments of frames of a mel spectrum."""
+
+    kind: Literal["audio"]
+    column: str = "audio"
+    """column of the recordings: bytes of int16, of a WAV or of a FLAC file, arrays, or paths of files"""
+    rate: int = Field(ge=1000, le=384_000)
+    """readings a second of every recording; another one is refused, resample it before"""
+    rate_column: str | None = None
+    """column that says the rate of each recording, so that another one is found; files of sound say it themselves"""
+    mels: int = Field(40, ge=4, le=512)
+    """mel bands, so numbers of a frame"""
+    frame: Seconds = Field(0.025, gt=0, le=1)
+    """length of a frame, such as 25 ms"""
+    hop: Seconds = Field(0.01, gt=0, le=1)
+    """from the start of a frame to that of the next, such as 10 ms"""
+    fmin: float = Field(0.0, ge=0)
+    """lowest frequency that is heard, in Hz"""
+    fmax: float | None = Field(None, gt=0)
+    """highest frequency that is heard, in Hz; null: half the rate"""
+    mel_scale: Literal["slaney", "htk"] = "slaney"
+    """where the bands lie"""
+    floor: float = Field(1e-10, gt=0)
+    """power that the logarithm sees at least"""
+    longest: Seconds = Field(10.0, gt=0, le=600)
+    """of a longer recording the rest is left out"""
+    augment: SpecAugmentSpec | None = None
+    """what is masked while training; null: nothing"""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "AudioSpec":
+        highest = self.rate / 2 if self.fmax is None else self.fmax
+        if self.fmin >= highest:
+            raise ValueError(f"expected fmin below {highest:g} Hz; got {self.fmin:g}")
+        if self.fmax is not None and self.fmax > self.rate / 2:
+            raise ValueError(f"expected fmax of at most half the rate, {self.rate / 2:g} Hz; got {self.fmax:g}")
+        if self.hop > self.frame:
+            raise ValueError(
+                f"expected hop of at most frame, {self.frame:g} s; got {self.hop:g}; readings would be lost"
+            )
+        return self

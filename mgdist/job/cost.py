@@ -1,0 +1,109 @@
+"""What an encoder or a pool costs: numbers to learn, and multiply-adds.
+
+Legend: C channels of a sample, D width of a state, S samples of a unit.
+"""
+
+from typing import assert_never
+
+from mgdist.job.encoders import (
+    AttentionPoolSpec,
+    BagSpec,
+    ConvSpec,
+    Encoder,
+    GruSpec,
+    LstmSpec,
+    MlpSpec,
+    NoneSpec,
+    Pool,
+    RnnSpec,
+    TransformerSpec,
+    halved,
+)
+
+
+def linear(channels: int, width: int) -> int:
+    """Return the weights and biases of a fully connected layer."""
+    return (channels + 1) * width
+
+
+def encoder_cost(spec: Encoder, channels: int, width: int, length: int, axes: int = 1) -> tuple[int, int]:
+    """Return the parameters of an encoder, and the multiply-adds of one full unit.
+
+    Args:
+        spec: what is asked for.
+        channels: C.
+        width: D.
+        length: samples of a full unit along one axis.
+        axes: 2 where the samples of a unit are a square, as in an image.
+    """
+    samples = int(length**axes)
+    project = 0 if channels == width else linear(channels, width)
+    match spec:
+        case NoneSpec():
+            return 0, 0
+        case BagSpec():
+            return project, samples * project
+        case MlpSpec(layers=layers):
+            count = linear(channels, width) + (layers - 1) * linear(width, width)
+            return count, samples * count
+        case ConvSpec():
+            return _conv(spec, channels, width, length, axes)
+        case RnnSpec(layers=layers) | GruSpec(layers=layers) | LstmSpec(layers=layers):
+            ways, gates = 2 if spec.bidirectional else 1, {"rnn": 1, "gru": 3, "lstm": 4}[spec.kind]
+            state = width // ways
+            read = [channels] + [width] * (layers - 1)
+            count = sum(ways * gates * (linear(each, state) + linear(state, state)) for each in read)
+            return count, samples * count
+        case TransformerSpec(layers=layers, expansion=expansion):
+            wide = expansion * width
+            feed = linear(width, wide) + linear(wide, width)
+            block = linear(width, 3 * width) + linear(width, width) + feed
+            count = project + layers * block
+            places = samples * width if spec.positions == "learned" else 0
+            norms = (2 * layers + 1) * 2 * width
+            return count + norms + places, samples * (count + layers * 2 * samples * width)
+        case _ as never:
+            assert_never(never)
+
+
+def _conv(spec: ConvSpec, channels: int, width: int, length: int, axes: int) -> tuple[int, int]:
+    parameters = operations = 0
+    for stage in range(spec.stages):
+        length = halved(length) if stage else length
+        wide = width >> (spec.stages - 1 - stage)
+        count = linear(channels, wide) if spec.residual and channels != wide else 0
+        into = wide if spec.residual else channels
+        for layer in range(spec.layers):
+            count += _filters(spec, wide if layer else into, wide, axes)
+            count += 2 * wide if spec.norm else 0
+        parameters, operations = parameters + count, operations + int(length**axes) * count
+        channels = wide
+    return parameters, operations
+
+
+def _filters(spec: ConvSpec, channels: int, width: int, axes: int) -> int:
+    """Return the parameters of the filters of one layer."""
+    bias = 0 if spec.norm == "batch" else width
+    if spec.depthwise:
+        each = sum(int(kernel**axes) * channels for kernel in spec.filters)
+        return each + channels * width + bias
+    parts = zip(spec.filters, shares(width, len(spec.filters)), strict=True)
+    return sum(int(kernel**axes) * channels * part for kernel, part in parts) + bias
+
+
+def shares(width: int, parts: int) -> list[int]:
+    """Divide a width among filters as evenly as whole numbers can."""
+    return [width // parts + (part < width % parts) for part in range(parts)]
+
+
+def pool_cost(pool: Pool, width: int) -> int:
+    """Return the parameters of a pool over states of D numbers; each is multiplied once a state."""
+    match pool:
+        case "mean" | "max" | "last" | "all":
+            return 0
+        case "attention":
+            return linear(width, width) + width
+        case AttentionPoolSpec(heads=heads):
+            return linear(width, width) + heads * width
+        case _ as never:
+            assert_never(never)

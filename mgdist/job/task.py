@@ -1,0 +1,79 @@
+"""What is to be learned: one head, or several that share the network below them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mgdist.job.strict import Names, Spec
+from mgdist_edge.names import ONLY_HEAD
+
+
+class ClassifySpec(Spec):
+    """One label of several for each example."""
+
+    kind: Literal["classify"]
+    label: str
+    """column of the label: text or whole numbers"""
+
+
+class OrdinalSpec(Spec):
+    """One label of several that have an order, such as one to five stars.
+
+    After Frank and Hall, "A Simple Approach to Ordinal Classification", ECML 2001.
+    """
+
+    kind: Literal["ordinal"]
+    label: str
+    """column of the label: text or whole numbers"""
+    order: Annotated[Names, Field(min_length=3)] | None = None
+    """the labels from the lowest to the highest; null: numbers by their size, text by the alphabet"""
+
+
+class MultiLabelSpec(Spec):
+    """Any number of labels for each example."""
+
+    kind: Literal["multi_label"]
+    label: str
+    """column of the labels: a list, or text with a comma between two labels"""
+    labels: Annotated[Names, Field(min_length=1)] | None = None
+    """the labels that count, others are passed over; null: all of the training rows, and no others may come"""
+    without: Literal["keep", "leave_out"] = "keep"
+    """an example without any label that counts is learned from as such, or left out of all splits"""
+
+
+class RegressSpec(Spec):
+    """One number for each example, or several."""
+
+    kind: Literal["regress"]
+    targets: Annotated[Names, Field(min_length=1)]
+    """columns of the numbers"""
+
+
+Head = Annotated[ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec, Field(discriminator="kind")]
+
+
+class SeveralSpec(Spec):
+    """Several heads on one network, learned together (Caruana, "Multitask Learning", 1997)."""
+
+    kind: Literal["several"]
+    heads: Annotated[dict[str, Head], Field(min_length=2, max_length=16)]
+    """what each head learns, by its name"""
+    weights: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """how much the loss of a head counts; 1 where it is not named"""
+
+
+Task = Annotated[ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | SeveralSpec, Field(discriminator="kind")]
+
+
+def heads_of(task: Task) -> dict[str, Head]:
+    """Return what is learned by head; the head of a job with one only is called ``answer``."""
+    return dict(task.heads) if isinstance(task, SeveralSpec) else {ONLY_HEAD: task}
+
+
+def columns_of(head: Head) -> tuple[tuple[str, str], ...]:
+    """Return the columns that a head learns from, each with the field of the job that names it."""
+    match head:
+        case RegressSpec(targets=targets):
+            return tuple(("targets", name) for name in targets)
+        case _:
+            return (("label", head.label),)

@@ -1,0 +1,76 @@
+"""Heads: the fused vector becomes what the task asks for."""
+
+from typing import assert_never
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+
+
+class LinearHead(nn.Module):
+    """One number an output: a logit a label, or a standardised value.
+
+    Args:
+        width: F, numbers of the fused vector.
+        outputs: K.
+        reads_classes: the first K numbers of the fused vector speak for the classes, one each; start by reading them.
+    """
+
+    READ = 0.5
+    """What a number that speaks for a class counts at first."""
+
+    def __init__(self, *, width: int, outputs: int, reads_classes: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, outputs)
+        if reads_classes:
+            with torch.no_grad():
+                self.linear.weight[:, :outputs] *= 0.1
+                self.linear.weight[:, :outputs] += self.READ * torch.eye(outputs)
+
+    def forward(self, fused: Float[Tensor, "B F"]) -> Float[Tensor, "B K"]:
+        """Return the outputs."""
+        outputs: Tensor = self.linear(fused)
+        return outputs
+
+
+class OrdinalHead(nn.Module):
+    """One number on a line, and K - 1 places at which the next label begins.
+
+    After McCullagh, "Regression Models for Ordinal Data", JRSS B, 1980, whose logits of the steps these are.
+
+    Args:
+        width: F, numbers of the fused vector.
+        outputs: K labels.
+    """
+
+    LEAST = 1e-6
+    """Probability that a label has at least, so that its logarithm is a number."""
+
+    def __init__(self, *, width: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 1, bias=False)
+        self.first = nn.Parameter(torch.tensor([-1.0]))
+        self.steps = nn.Parameter(torch.zeros(outputs - 2))
+
+    def forward(self, fused: Float[Tensor, "B F"]) -> Float[Tensor, "B K"]:
+        """Return the logarithms of the labels' probabilities."""
+        begins = torch.cat([self.first, self.first + torch.cumsum(nn.functional.softplus(self.steps), 0)])
+        above = torch.sigmoid(self.linear(fused) - begins)
+        edges = torch.cat([torch.ones_like(above[:, :1]), above, torch.zeros_like(above[:, :1])], 1)
+        shares = (edges[:, :-1] - edges[:, 1:]).clamp(min=self.LEAST)
+        return torch.log(shares)
+
+
+def activated(task: Task, outputs: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+    """Return the outputs of a head as they are answered: probabilities, or standardised numbers."""
+    match task:
+        case Classify() | Ordinal():
+            return torch.softmax(outputs, 1)
+        case MultiLabel():
+            return torch.sigmoid(outputs)
+        case Regress():
+            return outputs
+        case _ as never:
+            assert_never(never)

@@ -1,0 +1,122 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mgdist_edge.audio import AudioInput, read_audio
+from mgdist_edge.errors import BundleError, InputError
+from mgdist_edge.fields import Fields
+from mgdist_edge.mel import MelSpectrum
+from mgdist_edge.windows import Window
+
+SPECTRUM = MelSpectrum(8000, 200, 80, 8, 0.0, 4000.0)
+MEAN, STD = tuple(-5.0 - band for band in range(8)), (2.0,) * 8
+BUILT = {"segment": Window(5, 1), "clip": Window(4, None)}
+
+
+def audio(longest: int = 1000, **levels: Window) -> AudioInput:
+    return AudioInput(levels or BUILT, SPECTRUM, longest, MEAN, STD)
+
+
+def noise(frames: int) -> np.ndarray:
+    return np.random.default_rng(frames).normal(0, 0.1, 200 + 80 * (frames - 1)).astype(np.float32)
+
+
+def test_samples_are_frames_in_units_of_the_trainings_spread() -> None:
+    views = audio().views(noise(13))
+    assert [lengths.tolist() for lengths in views.lengths] == [[5, 5, 3], [3]]
+    assert views.samples[1] is None
+    expected = (SPECTRUM.of(noise(13)) - np.array(MEAN)) / 2
+    np.testing.assert_array_equal(views.samples[0], expected.astype(np.float32))
+    assert audio().channels == {"segment": 8}
+
+
+def test_a_clip_may_read_the_frames_itself_averaged() -> None:
+    fitted = audio(segment=Window(5, 1), clip=Window(10, 4))
+    fine, coarse = fitted.views(noise(13)).samples
+    assert fine is not None
+    assert fitted.channels == {"segment": 8, "clip": 8}
+    expected = [fine[:4].mean(0), fine[4:8].mean(0), fine[8:12].mean(0), fine[12]]
+    np.testing.assert_allclose(coarse, expected, atol=1e-6)
+    assert [lengths.tolist() for lengths in fitted.views(noise(13)).lengths] == [[5, 5, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("levels", "longest", "frames"),
+    [
+        (BUILT, 1000, 20),
+        (BUILT, 7, 7),
+        ({"clip": Window(6, 3)}, 1000, 18),
+        ({"segment": Window(5, 1), "clip": Window(6, 3)}, 1000, 18),
+        ({"segment": Window(5, 1)}, 1000, 30),
+        ({"segment": Window(5, 1)}, 25, 25),
+    ],
+)
+def test_what_does_not_fit_is_left_out(levels: dict[str, Window], longest: int, frames: int) -> None:
+    fitted = audio(longest, **levels)
+    found, expected = fitted.views(noise(30)), fitted.views(noise(30)[: 200 + 80 * (frames - 1)])
+    for samples, others in zip(found.samples, expected.samples, strict=True):
+        assert (samples is None) == (others is None)
+        if samples is not None and others is not None:
+            np.testing.assert_array_equal(samples, others)
+    assert [lengths.tolist() for lengths in found.lengths] == [lengths.tolist() for lengths in expected.lengths]
+    assert "clip" not in levels or len(found.lengths[-1]) == 1
+
+
+def test_readings_that_were_checked_have_the_same_views() -> None:
+    raw = (noise(9) * 32768).astype(np.int16)
+    first, again = audio().views(raw), audio().views(audio().read(raw.tobytes()))
+    np.testing.assert_array_equal(first.samples[0], again.samples[0])
+
+
+def test_the_shortest_recording_is_one_frame() -> None:
+    assert [lengths.tolist() for lengths in audio().views(np.array([0.5])).lengths] == [[1], [1]]
+
+
+def test_an_empty_recording_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^expected a recording with at least one reading; got an empty one$"):
+        audio().views(b"")
+
+
+def manifest(change: Callable[[dict[str, Any]], object] = lambda said: None) -> Fields:
+    said = json.loads(json.dumps(audio().as_json()))
+    change(said)
+    return Fields(said, "manifest.json: input")
+
+
+def test_a_manifest_gives_the_same_input() -> None:
+    assert read_audio(manifest()) == audio()
+
+
+BOUNDS = "0 <= lowest < highest <= rate / 2, and floor > 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.update(std=[0.0] * 8), ".std: expected numbers above 0; got 0.0"),
+        (lambda s: s.update(mean=[0.0] * 2), ".mean: expected a list of 8 to 8 values; got [0.0, 0.0]"),
+        (lambda s: s.update(longest=0), ".longest: expected a whole number from 1 to 16777216; got 0"),
+        (lambda s: s["spectrum"].update(highest=4001), f".spectrum: expected {BOUNDS}; got others"),
+        (lambda s: s["spectrum"].update(floor=0), f".spectrum: expected {BOUNDS}; got others"),
+        (
+            lambda s: s.update(levels={"clip": s["levels"]["clip"], "segment": s["levels"]["segment"]}),
+            ".levels: expected one or more of segment, clip in this order; got ['clip', 'segment']",
+        ),
+        (
+            lambda s: s["levels"]["segment"].update(scale=None),
+            ".levels.segment.scale: expected a whole number from 1 to 1048576; got None",
+        ),
+    ],
+)
+def test_a_wrong_manifest_is_refused(change: Callable[[dict[str, Any]], object], message: str) -> None:
+    with pytest.raises(BundleError) as refused:
+        read_audio(manifest(change))
+    assert str(refused.value) == f"manifest.json: input{message}; make the bundle again"
+
+
+def test_a_newer_mel_scale_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"spectrum.scale: expected slaney or htk; got 'bark'; upgrade mgdist-edge$"):
+        read_audio(manifest(lambda s: s["spectrum"].update(scale="bark")))
