@@ -259,7 +259,7 @@ def read_table(fields: Fields) -> TableInput:
 
 def _require_fit(fields: Fields, table: TableInput) -> None:
     """Refuse fields and levels that contradict each other."""
-    if len({(field.column, field.part) for field in table.fields}) != len(table.fields):
+    if len(set(table.fields)) != len(table.fields):
         raise wrong(fields, "groups", "each field once", "one twice")
     if len({(field.column, kind_of(field)) for field in table.fields}) != len(table.columns):
         raise wrong(fields, "groups", "columns of one kind", "one of two")

@@ -77,6 +77,32 @@ class Quantiles:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Say how far a number has come through one piece of its range: 0 before it, 1 behind it.
+
+    After Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS 2022, section 3.2.
+    """
+
+    low: float
+    high: float
+
+    def scaled(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return numbers from 0 to 1, of any shape; NaN stays."""
+        return np.clip((numbers - self.low) / (self.high - self.low), 0.0, 1.0)
+
+    def scaled_one(self, number: float) -> float:
+        """Return what ``scaled`` does for one number."""
+        return min(1.0, max(0.0, (number - self.low) / (self.high - self.low)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a manifest holds."""
+        return {"kind": "piece", "low": self.low, "high": self.high}
+
+
+Scale = Standard | Quantiles | Piece
+
+
+@dataclass(frozen=True)
 class NumberField:
     """A number, which shares one vector and is multiplied with it.
 
@@ -88,7 +114,7 @@ class NumberField:
 
     column: str
     part: str | None
-    scale: Standard | Quantiles
+    scale: Scale
 
     @property
     def rows(self) -> int:
@@ -196,7 +222,7 @@ def read_field(fields: Fields) -> Field:
             raise BundleError(f"{fields.where}.kind: expected number or category; got {kind!r}; upgrade mgdist-edge")
 
 
-def _read_scale(fields: Fields) -> Standard | Quantiles:
+def _read_scale(fields: Fields) -> Scale:
     match fields.line("kind"):
         case "standard":
             if (std := fields.number("std")) <= 0:
@@ -208,8 +234,14 @@ def _read_scale(fields: Fields) -> Standard | Quantiles:
             if any(low >= high for low, high in pairwise(knots)):
                 raise wrong(fields, "knots", "rising numbers", "others")
             return Quantiles(knots, places)
+        case "piece":
+            low, high = fields.number("low"), fields.number("high")
+            if low >= high:
+                raise wrong(fields, "high", f"a number above {low}", f"{high}")
+            return Piece(low, high)
         case kind:
-            raise BundleError(f"{fields.where}.kind: expected standard or quantile; got {kind!r}; upgrade mgdist-edge")
+            known = "standard, quantile or piece"
+            raise BundleError(f"{fields.where}.kind: expected {known}; got {kind!r}; upgrade mgdist-edge")
 
 
 def texts_of(listed: Fields) -> Iterator[str]:

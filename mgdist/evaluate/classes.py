@@ -36,6 +36,8 @@ class ClassScores:
         loss: mean cross-entropy in nats.
         ece: expected calibration error, 0 to 1: how far confidence and accuracy are apart (Guo et al., "On
             Calibration of Modern Neural Networks", 2017).
+        auc: area under the curve of true against false positives, 0 to 1; of several classes the mean over those that
+            occur, each against the others (Hand and Till, 2001, give the pairwise mean instead).
         confusion: (K, K) examples, by true class and then by predicted class.
         per_class: one a class.
     """
@@ -44,6 +46,7 @@ class ClassScores:
     macro_f1: float
     loss: float
     ece: float
+    auc: float
     confusion: tuple[tuple[int, ...], ...]
     per_class: tuple[ClassScore, ...]
 
@@ -62,7 +65,7 @@ class ClassScores:
     @property
     def metrics(self) -> dict[str, float]:
         """Return the numbers that are shown, by name."""
-        return {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "ece": self.ece}
+        return {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "auc": self.auc, "ece": self.ece}
 
     @property
     def chance(self) -> float:
@@ -96,9 +99,25 @@ def score_classes(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarr
         macro_f1=float(f1[named + real > 0].mean()),
         loss=float(-np.log(of_truth).mean()),
         ece=calibration_error(probabilities.max(axis=1), predicted == targets),
+        auc=area(probabilities, targets),
         confusion=tuple(map(tuple, confusion.tolist())),
         per_class=tuple(ClassScore(*row) for row in table),
     )
+
+
+def area(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarray, " N"]) -> float:
+    """Return the area under the curve of true against false positives; one half where only one class occurs."""
+    from scipy.stats import rankdata
+
+    classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    found = []
+    for number in classes:
+        real = targets == number
+        count = int(real.sum())
+        if 0 < count < len(targets):
+            ranks = rankdata(probabilities[:, number])[real].sum()
+            found.append(float(ranks - count * (count + 1) / 2) / (count * (len(targets) - count)))
+    return float(np.mean(found)) if found else 0.5
 
 
 def calibration_error(confidence: Float[np.ndarray, " N"], right: np.ndarray) -> float:

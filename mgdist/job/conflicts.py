@@ -36,8 +36,8 @@ LONGEST_RECURRENT = 256
 """Samples of a recurrent unit at most: it is unrolled on the device, and 400 steps take 4 MB of operators."""
 
 METRICS = {
-    "classify": ("accuracy", "macro_f1"),
-    "ordinal": ("accuracy", "macro_f1"),
+    "classify": ("accuracy", "macro_f1", "auc"),
+    "ordinal": ("accuracy", "macro_f1", "auc"),
     "multi_label": ("micro_f1", "macro_f1", "subset_accuracy"),
     "regress": ("r2", "mse", "mae"),
 }
@@ -196,11 +196,11 @@ def _beginning(job: Job) -> Iterator[Mistake]:
         isinstance(finest.encoder, ConvSpec) and finest.encoder.residual and finest.encoder.stages == 1
     )
     reaches = finest.skip or (passes and first.states == first.channels and finest.pool[0] == "mean")
-    if not (job.model.fusion == "concat" and reaches):
+    if not (job.model.fusion == "concat" and reaches and not job.model.hidden):
         yield Mistake(
             "model.embedding.bayes",
-            "the head must be able to read it: use fusion concat, and at the finest granularity skip: true, or a bag "
-            "or a residual conv as wide as the embedding with pool mean first",
+            "the head must be able to read it: use fusion concat without hidden layers, and at the finest granularity "
+            "skip: true, or a bag or a residual conv as wide as the embedding with pool mean first",
         )
     if not isinstance(next(iter(job.heads.values())), ClassifySpec | MultiLabelSpec):
         yield Mistake("model.embedding.bayes", "needs a first head that classifies; leave it out")

@@ -1,10 +1,10 @@
 """The network above and around the granularities."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from mgdist.job.strict import Spec
+from mgdist.job.strict import Spec, as_tuple
 
 
 class NgramSpec(Spec):
@@ -58,6 +58,8 @@ class ModelSpec(Spec):
     norm: Literal["rms"] | None = None
     """rms: each level's summary is brought to the same length before the fusion, so that long documents speak no
     louder (Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019); null: as it is"""
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], BeforeValidator(as_tuple)] = ()
+    """widths of fully connected layers between the fusion and the heads, each followed by ReLU and dropout"""
     dropout: float = Field(0.1, ge=0, lt=1)
     """share of the fused numbers dropped in training"""
     encoder_dropout: float = Field(0.0, ge=0, lt=1)

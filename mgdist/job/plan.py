@@ -4,6 +4,7 @@ Legend: C channels of a sample, D width of a state, S samples of a unit, F numbe
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import assert_never
 
 from mgdist.job.audio import AudioSpec
@@ -158,17 +159,19 @@ def _level(job: Job, shape: Shape) -> LevelPlan:
 
 
 def _fusion(job: Job, levels: tuple[LevelPlan, ...]) -> tuple[int, int]:
-    """Return the parameters of the fusion, and F."""
+    """Return the parameters of the fusion and of the layers behind it, and F."""
     width = job.model.width
-    factors = len(levels) if job.model.norm else 0
+    count = len(levels) if job.model.norm else 0
     match job.model.fusion:
         case "concat":
-            return factors, sum(level.width for level in levels)
+            fused = sum(level.width for level in levels)
         case "gated":
-            projections = sum(linear(level.width, width) for level in levels)
-            return factors + projections + linear(len(levels) * width, len(levels)), width
+            fused = width
+            count += sum(linear(level.width, width) for level in levels) + linear(len(levels) * width, len(levels))
         case _ as never:
             assert_never(never)
+    widths = (fused, *job.model.hidden)
+    return count + sum(linear(into, out) for into, out in pairwise(widths)), widths[-1]
 
 
 def _bytes(method: Method, embedding: int, others: int) -> int:

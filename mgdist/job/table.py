@@ -35,6 +35,9 @@ class TableSpec(Spec):
     """the columns of each group, a unit of the level group; null: one group of all"""
     scale: Scale = "standard"
     """standard: minus the mean, divided by the standard deviation; quantile: to the normal distribution"""
+    pieces: int = Field(0, ge=0, le=256)
+    """fields more for each number: how far it has come through so many pieces of its range, from quantile to quantile
+    (Gorishniy et al., piecewise linear encoding, 2022); 0: none"""
     scales: dict[str, Scale] = Field(default_factory=dict)
     """another scale for some of the numeric columns"""
     min_count: int = Field(2, ge=1)

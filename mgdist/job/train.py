@@ -25,7 +25,7 @@ class DeepSpeedSpec(Spec):
     """keep the optimizer (stage 1 and above) in the memory of the CPU"""
 
 
-Metric = Literal["accuracy", "macro_f1", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "loss"]
+Metric = Literal["accuracy", "macro_f1", "auc", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "loss"]
 LESS_IS_BETTER: tuple[Metric, ...] = ("mse", "mae", "loss")
 
 Engine = Annotated[TorchSpec | DeepSpeedSpec, Field(discriminator="kind")]

@@ -34,7 +34,7 @@ from mgdist.models.encoders.mlp import MlpEncoder
 from mgdist.models.encoders.none import NoEncoder
 from mgdist.models.encoders.recurrent import RecurrentEncoder
 from mgdist.models.encoders.transformer import TransformerEncoder
-from mgdist.models.fusion import ConcatFusion, GatedFusion
+from mgdist.models.fusion import ConcatFusion, DeepFusion, GatedFusion
 from mgdist.models.heads import LinearHead, OrdinalHead
 from mgdist.models.level import Level
 from mgdist.models.network import Network
@@ -190,11 +190,15 @@ def _pool(pool: Pool, width: int, states: int) -> nn.Module:
             assert_never(never)
 
 
-def _fusion(model: ModelSpec, widths: Sequence[int]) -> ConcatFusion | GatedFusion:
+def _fusion(model: ModelSpec, widths: Sequence[int]) -> ConcatFusion | GatedFusion | DeepFusion:
+    fusion: ConcatFusion | GatedFusion
     match model.fusion:
         case "concat":
-            return ConcatFusion(widths=widths, norm=model.norm)
+            fusion = ConcatFusion(widths=widths, norm=model.norm)
         case "gated":
-            return GatedFusion(widths=widths, width=model.width, norm=model.norm)
+            fusion = GatedFusion(widths=widths, width=model.width, norm=model.norm)
         case _ as never:
             assert_never(never)
+    if not model.hidden:
+        return fusion
+    return DeepFusion(fusion=fusion, width=fusion.width, hidden=model.hidden, dropout=model.dropout)

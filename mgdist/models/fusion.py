@@ -1,6 +1,7 @@
 """Fusion: one vector of an example from its levels' summaries."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -71,3 +72,28 @@ class GatedFusion(nn.Module):
         projected = [project(summary) for project, summary in zip(self.project, even, strict=True)]
         gate = torch.softmax(self.gate(torch.cat(projected, 1)), 1)
         return (torch.stack(projected, 1) * gate.unsqueeze(2)).sum(1)
+
+
+class DeepFusion(nn.Module):
+    """Fully connected layers behind a fusion: a multi-layer perceptron over all that the levels say.
+
+    Args:
+        fusion: of the summaries.
+        width: numbers that it gives.
+        hidden: widths of the layers, at least one.
+        dropout: share of the numbers between two layers dropped in training.
+    """
+
+    def __init__(self, *, fusion: nn.Module, width: int, hidden: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        self.width = hidden[-1]
+        self.fusion = fusion
+        layers: list[nn.Module] = []
+        for into, out in pairwise((width, *hidden)):
+            layers += [nn.Dropout(dropout), nn.Linear(into, out), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, summaries: list[Float[Tensor, "B _"]]) -> Float[Tensor, "B F"]:
+        """Return the vectors of the last layer."""
+        fused: Tensor = self.layers(self.fusion(summaries))
+        return fused

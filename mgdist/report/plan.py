@@ -21,7 +21,7 @@ def show(plan: Plan, console: Console) -> None:
     console.print(_levels(plan))
     lines = [
         *(f"embedding     {rows:,} rows at most x {width}, {rows * width:,} parameters" for rows, width in plan.tables),
-        f"fusion, head  {job.model.fusion}{', ' + job.model.norm if job.model.norm else ''}, "
+        f"fusion, head  {', '.join([job.model.fusion, *filter(None, [job.model.norm, _hidden(job)])])}, "
         f"{plan.fusion + plan.head:,} parameters for {plan.outputs} outputs or more",
         f"in all        {plan.parameters:,} parameters at most",
         "weights       " + ", ".join(f"{method} {size / 1e6:.2f} MB" for method, size in plan.sizes.items()),
@@ -72,6 +72,10 @@ def _listed(value: object) -> str:
 
 def _pool(pool: Pool) -> str:
     return pool if isinstance(pool, str) else f"{pool.kind} heads {pool.heads}"
+
+
+def _hidden(job: Job) -> str:
+    return f"hidden {' '.join(map(str, job.model.hidden))}" if job.model.hidden else ""
 
 
 def _device(job: Job) -> str:

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
-from mgdist.evaluate.classes import BINS, calibration_error, score_classes
+from mgdist.evaluate.classes import BINS, area, calibration_error, score_classes
 
 
 @pytest.fixture
@@ -58,5 +65,13 @@ def test_a_certain_and_wrong_answer_costs_much_but_not_without_end() -> None:
 def test_the_quality_is_the_accuracy(answers: tuple[np.ndarray, np.ndarray]) -> None:
     found = score_classes(*answers)
     assert found.quality == found.accuracy
-    assert list(found.metrics) == ["accuracy", "macro_f1", "ece"]
+    assert list(found.metrics) == ["accuracy", "macro_f1", "auc", "ece"]
     assert found.chance == np.bincount(answers[1]).max() / 500
+
+
+def test_the_area_under_the_curve_is_that_of_scikit_learn(answers: tuple[np.ndarray, np.ndarray]) -> None:
+    probabilities, targets = answers
+    assert area(probabilities, targets) == pytest.approx(roc_auc_score(targets, probabilities, multi_class="ovr"))
+    two = np.stack([1 - probabilities[:, 0], probabilities[:, 0]], 1).round(2)  # rounded, so that some are equal
+    assert area(two, (targets == 0).astype(np.int64)) == pytest.approx(roc_auc_score(targets == 0, two[:, 1]))
+    assert area(two, np.zeros(500, np.int64)) == 0.5

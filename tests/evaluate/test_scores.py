@@ -80,9 +80,9 @@ def test_the_quality_of_one_head_is_its_first_metric(head: str, metric: str) -> 
 
 def test_numbers_bear_their_head_where_there_are_several() -> None:
     found = score(TASKS, OUTPUTS, TARGETS)
-    assert list(named({"topic": found["topic"]})) == ["accuracy", "macro_f1", "ece"]
+    assert list(named({"topic": found["topic"]})) == ["accuracy", "macro_f1", "auc", "ece"]
     assert list(named({"topic": found["topic"], "size": found["size"]})) == [
-        *("topic.accuracy", "topic.macro_f1", "topic.ece"),
+        *("topic.accuracy", "topic.macro_f1", "topic.auc", "topic.ece"),
         *("size.r2", "size.mse", "size.mae"),
     ]
 

@@ -69,7 +69,7 @@ def test_two_inputs_and_two_heads_contradict_nothing() -> None:
         ),
         (
             {"train": {"metric": "micro_f1"}},
-            "train.metric: expected loss or one that the task has: accuracy, macro_f1, r2, mse, mae; got micro_f1",
+            "train.metric: expected loss or one that the task has: accuracy, macro_f1, auc, r2, mse, mae; got micro_f1",
         ),
         (
             {"task": HEADS["price"], "train": {"metric": "accuracy"}},

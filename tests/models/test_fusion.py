@@ -1,6 +1,6 @@
 import torch
 
-from mgdist.models.fusion import ConcatFusion, Even, GatedFusion
+from mgdist.models.fusion import ConcatFusion, DeepFusion, Even, GatedFusion
 
 SUMMARIES = [torch.randn(2, 3), torch.randn(2, 5)]
 
@@ -27,3 +27,12 @@ def test_even_summaries_have_the_same_length_whatever_came():
 
 def test_an_empty_summary_stays_zero():
     assert Even(levels=1)([torch.zeros(1, 3)])[0].tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_hidden_layers_stand_between_the_fusion_and_the_heads() -> None:
+    torch.manual_seed(0)
+    fusion = DeepFusion(fusion=ConcatFusion(widths=[3, 2]), width=5, hidden=[7, 4], dropout=0.5).eval()
+    fused = fusion([torch.randn(6, 3), torch.randn(6, 2)])
+    assert (fusion.width, tuple(fused.shape)) == (4, (6, 4))
+    assert fused.min() == 0
+    assert sum(weight.numel() for weight in fusion.parameters()) == 6 * 7 + 8 * 4

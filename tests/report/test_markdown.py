@@ -25,7 +25,7 @@ def section(text: str, title: str) -> list[str]:
 def test_the_metrics_of_a_head_are_told(tmp_path: Path) -> None:
     rows = tables(report(summary(tmp_path)), HEAD)[0]
     assert rows[2] == f"| accuracy | {scores(0.88).metrics['accuracy']:.4f} |"
-    assert [row.split(" | ")[0].strip("| ") for row in rows[2:]] == ["accuracy", r"macro\_f1", "ece"]
+    assert [row.split(" | ")[0].strip("| ") for row in rows[2:]] == ["accuracy", r"macro\_f1", "auc", "ece"]
 
 
 def test_each_head_has_a_section_of_its_own_and_only_classes_have_a_confusion(tmp_path: Path) -> None:

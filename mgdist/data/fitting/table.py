@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -13,7 +14,7 @@ from mgdist.job.table import TableSpec
 from mgdist_edge.cells import PARTS
 from mgdist_edge.errors import InputError
 from mgdist_edge.table import Cells, TableInput, cells_of
-from mgdist_edge.table_fields import MOST_ROWS, CategoryField, Field, NumberField, Quantiles, Standard
+from mgdist_edge.table_fields import MOST_ROWS, CategoryField, Field, NumberField, Piece, Quantiles, Standard
 from mgdist_edge.windows import Window
 
 KNOTS = 101
@@ -76,10 +77,11 @@ def _fit(values: Columns, column: str, kind: str, spec: TableSpec, missing: froz
         cells = cells_of(values[column], kind, missing)
     except InputError as error:
         raise DataError(f"data.input: {column}, {error}") from None
-    found: Sequence[Field | None]
+    found: list[Field | None]
     match kind:
         case "number":
             found = [_fit_number(column, None, cells, spec.scales.get(column, spec.scale))]
+            found += _pieces(column, cells, spec.pieces)
         case "category":
             found = [_fit_categories(column, None, cells, spec)]
         case _:
@@ -106,6 +108,13 @@ def _fit_number(column: str, part: str | None, cells: Sequence[float | None], sc
     if not np.isfinite(std):
         raise DataError(f"data.input: {column}: expected numbers below 1e150; got {np.abs(present).max():.3g}")
     return NumberField(column, part, Standard(mean, std))
+
+
+def _pieces(column: str, cells: Sequence[float | None], count: int) -> list[NumberField]:
+    """Return the pieces of a column's range: as many rows in each, or fewer pieces where many rows hold one number."""
+    present = [cell for cell in cells if cell is not None]
+    edges = np.unique(np.quantile(present, np.linspace(0, 1, count + 1))).tolist() if count and present else []
+    return [NumberField(column, None, Piece(low, high)) for low, high in pairwise(edges)]
 
 
 def _quantiles(present: NDArray[np.float64]) -> Quantiles:

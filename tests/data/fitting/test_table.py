@@ -148,3 +148,21 @@ def test_levels_that_do_not_fit_are_refused(levels: dict[str, Window], message: 
     with pytest.raises(DataError) as refused:
         fit(levels=levels)
     assert str(refused.value) == message
+
+
+def test_a_number_is_also_read_as_how_far_it_has_come_through_each_piece_of_its_range() -> None:
+    ages = [float(age) for age in range(100)] * 2
+    fitted = fit({"age": ages, "work": VALUES["work"], "when": VALUES["when"]}, numeric=("age",), pieces=4)
+    _, *pieces = fitted.read({"age": 24.75, "work": None, "when": None})[:5, 1].tolist()
+    assert pieces == pytest.approx([1, 0, 0, 0], abs=1e-6)
+    assert fitted.read({"age": 60, "work": None, "when": None})[1:5, 1].tolist() == pytest.approx(
+        [1, 1, (60 - 49.5) / 24.75, 0], abs=1e-6
+    )
+    assert fitted.read({"age": None, "work": None, "when": None})[1:5, 1].tolist() == [1, 1, 1, 1]
+    assert len(set(fitted.read({"age": None, "work": None, "when": None})[:5, 0].tolist())) == 5
+
+
+def test_many_rows_with_one_number_make_fewer_pieces() -> None:
+    fitted = fit(pieces=10, numeric=("gain",))
+    names = [field.column for field in fitted.fields]
+    assert 1 < names.count("gain") < 11
