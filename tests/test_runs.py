@@ -2,7 +2,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -139,32 +139,31 @@ def test_a_file_in_the_place_of_the_folder_is_told(job: Job, tmp_path: Path) -> 
         Run.open(job)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
-def test_a_full_disk_is_told_and_finished_stages_stay(job: Job, tmp_path: Path) -> None:
+@pytest.fixture
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Mount a small disk where the runs go, with the options that a test gives."""
     (tmp_path / "runs").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path / "runs"], check=False).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        with Run.open(job) as run:
-            run.stage("data", do=leave("rows"), load=read)
-            with pytest.raises(RunError, match=r"the disk is full; free some space, then submit again"):
-                run.stage("train", do=leave("x" * 1_000_000), load=read)
-            assert run.stage("data", do=refuse, load=read).value == "rows"
-            assert not list((run.folder / "train").glob("*result*"))
-    finally:
-        subprocess.run(["umount", tmp_path / "runs"], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", tmp_path / "runs"]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False).returncode:
+        pytest.skip("needs root, and to be allowed to mount")
+    yield tmp_path / "runs"
+    subprocess.run(["umount", tmp_path / "runs"], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a read-only folder")
-def test_a_read_only_folder_is_told(job: Job, tmp_path: Path) -> None:
-    (tmp_path / "runs").mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", tmp_path / "runs"], check=False).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        with pytest.raises(RunError, match=r"cannot be written: Read-only file system; set run\.folder"):
-            Run.open(job)
-    finally:
-        subprocess.run(["umount", tmp_path / "runs"], check=True)
+@pytest.mark.parametrize("disk", ["size=256k"], indirect=True)
+def test_a_full_disk_is_told_and_finished_stages_stay(job: Job, disk: Path) -> None:
+    with Run.open(job) as run:
+        run.stage("data", do=leave("rows"), load=read)
+        with pytest.raises(RunError, match=r"the disk is full; free some space, then submit again"):
+            run.stage("train", do=leave("x" * 1_000_000), load=read)
+        assert run.stage("data", do=refuse, load=read).value == "rows"
+        assert not list((run.folder / "train").glob("*result*"))
+
+
+@pytest.mark.parametrize("disk", ["ro"], indirect=True)
+def test_a_read_only_folder_is_told(job: Job, disk: Path) -> None:
+    with pytest.raises(RunError, match=r"cannot be written: Read-only file system; set run\.folder"):
+        Run.open(job)
 
 
 def test_a_digest_knows_content_and_not_order() -> None:

@@ -104,7 +104,7 @@ TABLE = [
           "'2 megabytes'"),
     Wrong((*CHECK, "--set", "device.max_latency=20 m"), nothing, 2, "--set device.max_latency=20 m: device.max_latency: expected a number and a unit of us, ms, s, min, such as '20 ms'; got '20 m'"),
     Wrong((*CHECK, "--set", "device.max_latency=-1 ms"), nothing, 2, "--set device.max_latency=-1 ms: device.max_latency: expected a number and a unit of us, ms, s, min, such as '20 ms'; got '-1 ms'"),
-    Wrong((*CHECK, "--set", "device.max_size=100 B"), nothing, 2, 'job.yaml: device.max_size: the weights alone take 0.0 MB as int4; got a limit of 0.0 MB; make model.width or model.embedding.ngrams.buckets smaller, or the limit larger'),
+    Wrong((*CHECK, "--set", "device.max_size=100 B"), nothing, 2, 'job.yaml: device.max_size: the weights alone take 0.23 kB as int4; got a limit of 0.10 kB; make model.width or model.embedding.ngrams.buckets smaller, or the limit larger'),
     # What the source is.
     Wrong(CHECK, lambda folder: (folder / "data.jsonl").unlink(), 3, "data.source.train: data.jsonl: no such file or "
           "folder; check the path, which starts where mgdist is called"),

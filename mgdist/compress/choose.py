@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mgdist.errors import BudgetError
 from mgdist.job.compress import Method
-from mgdist.job.device import DeviceSpec
+from mgdist.job.device import DeviceSpec, size_line
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def limits(device: DeviceSpec) -> dict[str, float]:
 
 
 SHOWN: dict[str, Callable[[float], str]] = {
-    "size": lambda v: f"{v / 1e6:.2f} MB" if v >= 1e5 else f"{v / 1e3:.1f} kB",
+    "size": size_line,
     "memory": lambda v: f"{v / 1e6:.0f} MB",
     "latency": lambda v: f"{v * 1e3:.2f} ms",
 }

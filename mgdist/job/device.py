@@ -18,3 +18,11 @@ class DeviceSpec(Spec):
     """resident memory at its peak, such as 120 MB; null: no limit"""
     unit_counts: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=6)] = (1, 4, 16)
     """units that one call of a level takes: one signature each; they share their weights"""
+
+
+def size_line(count: int | float) -> str:
+    """Return a number of bytes as people read it."""
+    for unit, bytes_ in (("MB", 1e6), ("kB", 1e3)):
+        if count >= bytes_ / 10:
+            return f"{count / bytes_:.2f} {unit}"
+    return f"{count:.0f} B"

@@ -11,6 +11,7 @@ from mgdist.job.audio import AudioSpec
 from mgdist.job.compress import Method
 from mgdist.job.cost import encoder_cost, linear, pool_cost
 from mgdist.job.data import InputSpec
+from mgdist.job.device import size_line
 from mgdist.job.image import ImageSpec
 from mgdist.job.mistakes import Mistake
 from mgdist.job.series import SeriesSpec
@@ -196,7 +197,7 @@ def _broken(job: Job, embedding: int, others: int) -> tuple[Mistake, ...]:
     if limit is None or least <= limit:
         return ()
     message = (
-        f"the weights alone take {least / 1e6:.1f} MB as {method}; got a limit of {limit / 1e6:.1f} MB; "
+        f"the weights alone take {size_line(least)} as {method}; got a limit of {size_line(limit)}; "
         "make model.width or model.embedding.ngrams.buckets smaller, or the limit larger"
     )
     return (Mistake("device.max_size", message),)

@@ -5,6 +5,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from mgdist.job.device import size_line
 from mgdist.job.encoders import Encoder, Pool
 from mgdist.job.plan import Plan
 from mgdist.job.shapes import shapes
@@ -24,7 +25,7 @@ def show(plan: Plan, console: Console) -> None:
         f"fusion, head  {', '.join([job.model.fusion, *filter(None, [job.model.norm, _hidden(job)])])}, "
         f"{plan.fusion + plan.head:,} parameters for {plan.outputs} outputs or more",
         f"in all        {plan.parameters:,} parameters at most",
-        "weights       " + ", ".join(f"{method} {size / 1e6:.2f} MB" for method, size in plan.sizes.items()),
+        "weights       " + ", ".join(f"{method} {size_line(size)}" for method, size in plan.sizes.items()),
         f"device        {_device(job)}",
         f"train         {_train(plan)}",
         f"search        {_search(plan)}",
@@ -80,7 +81,7 @@ def _hidden(job: Job) -> str:
 
 def _device(job: Job) -> str:
     stated = {
-        "size": job.device.max_size and f"{job.device.max_size / 1e6:.2f} MB",
+        "size": job.device.max_size and size_line(job.device.max_size),
         "latency": job.device.max_latency and f"{job.device.max_latency * 1e3:g} ms",
         "memory": job.device.max_memory and f"{job.device.max_memory / 1e6:.0f} MB",
     }

@@ -48,7 +48,7 @@ def test_a_candidate_exactly_at_its_limits_ships() -> None:
 
 LIMITS = [
     ({"max_size": 1_000_000}, "size 2.00 MB is above 1.00 MB; raise device.max_size, or make the model smaller"),
-    ({"max_size": 1_000}, "size 2.00 MB is above 1.0 kB; raise device.max_size, or make the model smaller"),
+    ({"max_size": 1_000}, "size 2.00 MB is above 1.00 kB; raise device.max_size, or make the model smaller"),
     ({"max_latency": 0.001}, "latency 4.00 ms is above 1.00 ms; raise device.max_latency, or make the model smaller"),
     ({"max_memory": 7e7}, "memory 80 MB is above 70 MB; raise device.max_memory, or make the model smaller"),
 ]

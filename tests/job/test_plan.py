@@ -74,7 +74,9 @@ def test_a_size_that_no_format_can_keep_is_a_mistake():
     assert plan(at_point(job, {"device.max_size": 4_100_000})).mistakes == ()
     (mistake,) = plan(at_point(job, {"device.max_size": 3_000_000})).mistakes
     assert mistake.path == "device.max_size"
-    assert mistake.message.startswith("the weights alone take 4.0 MB as int4; got a limit of 3.0 MB; make model.width")
+    assert mistake.message.startswith(
+        "the weights alone take 4.00 MB as int4; got a limit of 3.00 MB; make model.width"
+    )
 
 
 def test_a_vocabulary_that_may_turn_out_small_breaks_no_limit():
