@@ -44,16 +44,37 @@ class Packed:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """With what the examples of a batch are mixed.
+
+    Attributes:
+        share: of each example; the rest is its partner's.
+        partners: the example that each one is mixed with.
+        fused: the fused vectors are to be mixed; else the samples are mixed already.
+    """
+
+    share: float
+    partners: Int[Tensor, " B"]
+    fused: bool
+
+    def of(self, values: Float[Tensor, "B _"]) -> Float[Tensor, "B _"]:
+        """Mix what belongs to the examples."""
+        return self.share * values + (1 - self.share) * values[self.partners.to(values.device)]
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some examples.
 
     Attributes:
         levels: the units of each granularity: of each input, finest first.
         targets: for each head, the index of each example's label (B,), or its numbers (B, K).
+        mix: with what the examples are mixed; None for nothing.
     """
 
     levels: tuple[Packed, ...]
     targets: Mapping[str, Shaped[Tensor, "B *any"]]
+    mix: Mix | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
@@ -61,7 +82,7 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
         targets = {name: values.to(device) for name, values in self.targets.items()}
-        return type(self)(tuple(level.to(device) for level in self.levels), targets)
+        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix)
 
 
 def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator | None = None) -> Batch:
@@ -88,13 +109,29 @@ def _packed(units: Units) -> Packed:
     )
 
 
-def order(rows: int, *, epoch: int, seed: int) -> Int[np.ndarray, " R"]:
-    """Return a permutation of the rows: another one each epoch, the same for the same seed."""
-    return np.random.default_rng([seed, epoch]).permutation(rows)
+def order(rows: int, *, epoch: int, seed: int, shares: Float[np.ndarray, " R"] | None = None) -> Int[np.ndarray, " R"]:
+    """Return a permutation of the rows: another one each epoch, the same for the same seed.
+
+    Args:
+        rows: R.
+        epoch: counts from 0.
+        seed: of the order.
+        shares: how often each row is drawn, with the others put back; None for each row once.
+    """
+    chance = np.random.default_rng([seed, epoch])
+    return chance.permutation(rows) if shares is None else chance.choice(rows, rows, p=shares)
 
 
 def batches(
-    shard: Shard, *, size: int, epoch: int, seed: int, rank: int = 0, world: int = 1, skip: int = 0
+    shard: Shard,
+    *,
+    size: int,
+    epoch: int,
+    seed: int,
+    rank: int = 0,
+    world: int = 1,
+    skip: int = 0,
+    shares: Float[np.ndarray, " R"] | None = None,
 ) -> Iterator[Batch]:
     """Yield one rank's part of each global batch of an epoch.
 
@@ -109,10 +146,11 @@ def batches(
         rank: which part of each global batch, from 0.
         world: parts of each global batch.
         skip: global batches that were trained on before a resume.
+        shares: how often each row is drawn; None for each row once.
     """
     assert size % world == 0, f"{world} ranks do not divide a batch of {size}"
     part = size // world
-    rows = order(len(shard), epoch=epoch, seed=seed)
+    rows = order(len(shard), epoch=epoch, seed=seed, shares=shares)
     for start in range(skip * size, len(rows) - size + 1, size):
         chance = np.random.default_rng([seed, epoch, start, rank])
         yield batch(shard, rows[start + rank * part : start + (rank + 1) * part], chance)

@@ -5,7 +5,7 @@ Legend: R rows (examples) of a split, K outputs of a head.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -56,6 +56,16 @@ class Shard:
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
+
+    def narrowed(self, places: Mapping[str, Sequence[int]], most: Mapping[str, Mapping[int, int]]) -> "Shard":
+        """Return the same rows with less of each.
+
+        Args:
+            places: input -> places of its levels that are read; an input that is not named is not read at all.
+            most: input -> place of a level -> units of an example at most.
+        """
+        inputs = {name: self.inputs[name].narrowed(kept, most.get(name, {})) for name, kept in places.items()}
+        return replace(self, inputs=inputs)
 
     @cached_property
     def raws(self) -> Mapping[str, Sequence[Raw]]:

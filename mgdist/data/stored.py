@@ -4,7 +4,7 @@ Legend: R examples, T samples of all of them, N units of a level (of all example
 unit, C channels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist.data.raws import ARRAYS, save
+from mgdist_edge.image import ImageInput
+from mgdist_edge.series import SeriesInput
 from mgdist_edge.views import Views
 
 Rows = NDArray[np.int64]
@@ -57,22 +59,53 @@ class Ragged:
         lengths: for each level, (N,) int32 samples of each unit.
         first: for each level, (2, R + 1) int64 where each example begins in ``samples`` and in ``lengths``.
         hide: what is hidden of the training examples each time they are seen; None for nothing.
+        ends: for each level, (2, R) where each example ends, before the next one begins; None where it is read whole.
     """
 
     samples: tuple[NDArray[Any] | None, ...]
     lengths: tuple[NDArray[np.int32], ...]
     first: tuple[NDArray[np.int64], ...]
     hide: Hide | None = None
+    ends: tuple[NDArray[np.int64] | None, ...] | None = None
 
     def units(self, rows: Rows, chance: np.random.Generator | None = None) -> tuple[Units, ...]:
         """Lay out some examples, in the order asked for; see :meth:`Dense.units`."""
+        ends = self.ends or (None,) * len(self.lengths)
         found = [
-            _units(samples, lengths, first, rows)
-            for samples, lengths, first in zip(self.samples, self.lengths, self.first, strict=True)
+            _units(samples, lengths, first, first[:, 1:] if end is None else end, rows)
+            for samples, lengths, first, end in zip(self.samples, self.lengths, self.first, ends, strict=True)
         ]
         if self.hide is not None and chance is not None:
             found = [_hidden(units, self.hide, chance) for units in found]
         return tuple(found)
+
+    def narrowed(self, places: Sequence[int], most: Mapping[int, int]) -> "Ragged":
+        """Return the same examples at some of the levels, and of each only so much.
+
+        Args:
+            places: of the levels; with one, those that it builds on.
+            most: place of a level that reads a raw view -> units of an example at most; the levels that build on it
+                are cut short with it.
+        """
+        lengths, first = list(self.lengths), list(self.first)
+        ends: list[NDArray[np.int64] | None] = [None] * len(lengths)
+        kept: NDArray[np.int64] | None = None
+        for place, samples in enumerate(self.samples):
+            if samples is not None:
+                kept = None
+                if place in most:
+                    ends[place] = end = _ends(lengths[place], first[place], most[place])
+                    kept = end[1] - first[place][1, :-1]
+            elif kept is not None:
+                lengths[place], first[place] = _shortened(lengths[place], first[place], kept)
+                kept = np.diff(first[place][1])
+        return Ragged(
+            tuple(self.samples[place] for place in places),
+            tuple(lengths[place] for place in places),
+            tuple(first[place] for place in places),
+            self.hide,
+            tuple(ends[place] for place in places),
+        )
 
     def views(self, row: int) -> Views:
         """Return the views of one example, as the device cuts them."""
@@ -115,12 +148,14 @@ class Dense:
         cutter: the fitted input.
         lengths: for each level, (U,) int32 samples of each unit; the same for all examples.
         vary: what is done to the training examples each time they are seen; None for nothing.
+        places: of the levels that are laid out, among those that the cutter gives; None for all.
     """
 
     raws: NDArray[Any]
     cutter: Cutter
     lengths: tuple[NDArray[np.int32], ...]
     vary: Vary | None = None
+    places: tuple[int, ...] | None = None
 
     def units(self, rows: Rows, chance: np.random.Generator | None = None) -> tuple[Units, ...]:
         """Lay out some examples, in the order asked for.
@@ -136,7 +171,16 @@ class Dense:
         for samples, lengths in zip(self.cutter.cut(raws), self.lengths, strict=True):
             found.append(_full(samples, lengths, finer, len(rows)))
             finer = len(lengths)
-        return tuple(found)
+        return tuple(found if self.places is None else [found[place] for place in self.places])
+
+    def narrowed(self, places: Sequence[int], most: Mapping[int, int]) -> "Dense":
+        """Return the same examples at some of the levels; see :meth:`Ragged.narrowed`."""
+        assert not most, "examples of one size are read whole"
+        if not isinstance(self.cutter, ImageInput | SeriesInput):
+            return replace(self, places=tuple(places))
+        levels = list(self.cutter.levels.items())
+        fewer = replace(self.cutter, levels=dict(levels[place] for place in places))
+        return replace(self, cutter=fewer, lengths=tuple(self.lengths[place] for place in places))
 
     def views(self, row: int) -> Views:
         """Return the views of one example, as the device cuts them."""
@@ -193,12 +237,44 @@ def _mapped(path: Path) -> NDArray[Any]:
     return np.asarray(np.load(path, mmap_mode="r"))  # a plain array over the mapped file
 
 
-def _units(samples: NDArray[Any] | None, lengths: NDArray[np.int32], first: NDArray[np.int64], rows: Rows) -> Units:
-    spans, counts = _spans(first[1], rows)
+def _ends(lengths: NDArray[np.int32], first: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return (2, R) where each example ends, in samples and in units, if it has ``most`` units at most."""
+    units = np.minimum(first[1, 1:], first[1, :-1] + most)
+    before = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return np.stack([first[0, :-1] + before[units] - before[first[1, :-1]], units])
+
+
+def _shortened(
+    lengths: NDArray[np.int32], first: NDArray[np.int64], kept: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the units of a level that builds on the one before it, of which only the first so many were kept.
+
+    Args:
+        lengths: (N,) finer units of each unit.
+        first: (2, R + 1) of the level.
+        kept: (R,) finer units of each example.
+    """
+    counts = np.diff(first[1])
+    owners = np.repeat(np.arange(len(counts)), counts)
+    total = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    before = total[:-1] - total[first[1, :-1]][owners]
+    shorter = np.clip(kept[owners] - before, 0, lengths).astype(np.int32)
+    fewer = np.bincount(owners[shorter > 0], minlength=len(counts))
+    return shorter[shorter > 0], np.stack([first[0], np.concatenate([[0], np.cumsum(fewer)])])
+
+
+def _units(
+    samples: NDArray[Any] | None,
+    lengths: NDArray[np.int32],
+    first: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    rows: Rows,
+) -> Units:
+    spans, counts = _spans(first[1], ends[1], rows)
     places, mask = _laid(np.take(lengths, spans))
     if samples is None:
         return Units(None, places, mask, counts)
-    mine = np.take(samples, _spans(first[0], rows)[0], axis=0)
+    mine = np.take(samples, _spans(first[0], ends[0], rows)[0], axis=0)
     found = np.take(mine, places, axis=0)
     found *= mask[..., None]
     return Units(found, None, mask, counts)
@@ -211,9 +287,11 @@ def _hidden(units: Units, hide: Hide, chance: np.random.Generator) -> Units:
     return replace(units, samples=hide(units.samples, units.mask, owners, chance))
 
 
-def _spans(first: NDArray[np.int64], rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _spans(
+    first: NDArray[np.int64], last: NDArray[np.int64], rows: Rows
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the places of all elements of some rows, row after row, and how many each row has."""
-    starts, counts = first[rows], first[rows + 1] - first[rows]
+    starts, counts = first[rows], last[rows] - first[rows]
     ends = np.cumsum(counts)
     return np.repeat(starts - ends + counts, counts) + np.arange(counts.sum()), counts
 

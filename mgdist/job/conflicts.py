@@ -25,6 +25,7 @@ from mgdist.job.mistakes import Mistake
 from mgdist.job.series import SeriesSpec, series_mistakes
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
+from mgdist.job.strategy_conflicts import regularising_mistakes, strategy_mistakes
 from mgdist.job.table import GRANULARITIES as TABLE
 from mgdist.job.table import TableSpec
 from mgdist.job.task import ClassifySpec, MultiLabelSpec, SeveralSpec
@@ -47,6 +48,7 @@ METRICS = {
 def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
     found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
+    found += [*strategy_mistakes(job), *regularising_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]

@@ -64,3 +64,5 @@ class ModelSpec(Spec):
     """share of the fused numbers dropped in training"""
     encoder_dropout: float = Field(0.0, ge=0, lt=1)
     """share of the encoders' inner numbers, and of those between two levels, dropped in training"""
+    unit_dropout: float = Field(0.0, ge=0, lt=1)
+    """share of whole units (sentences, patches, windows) that are not heard in training; an example keeps one"""

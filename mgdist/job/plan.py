@@ -14,8 +14,9 @@ from mgdist.job.data import InputSpec
 from mgdist.job.device import size_line
 from mgdist.job.image import ImageSpec
 from mgdist.job.mistakes import Mistake
+from mgdist.job.phases import TOP, Phase, phases
 from mgdist.job.series import SeriesSpec
-from mgdist.job.shapes import Shape, shapes, unit_counts
+from mgdist.job.shapes import Shape, shapes, unit_counts, unit_operations, units
 from mgdist.job.spec import Job
 from mgdist.job.table import TableSpec
 from mgdist.job.task import ClassifySpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
@@ -49,6 +50,27 @@ class LevelPlan:
 
 
 @dataclass(frozen=True)
+class PhasePlan:
+    """One phase of the training.
+
+    Attributes:
+        name: as it is logged.
+        epochs: at most.
+        levels: that run.
+        learns: the parts that learn: levels, and ``top`` for fusion and heads.
+        less: what is read or run less than in the end, in words; empty for nothing.
+        operations: multiply-adds of its levels: of one full unit of each, or of all of an example where that is known.
+    """
+
+    name: str
+    epochs: int
+    levels: tuple[str, ...]
+    learns: tuple[str, ...]
+    less: str
+    operations: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """A job, resolved.
 
@@ -73,7 +95,7 @@ class Plan:
     head: int
     sizes: dict[Method, int]
     trials: int
-    phases: tuple[str, ...]
+    phases: tuple[PhasePlan, ...]
     mistakes: tuple[Mistake, ...]
 
     @property
@@ -106,7 +128,7 @@ def plan(job: Job) -> Plan:
         head=head,
         sizes={method: _bytes(method, embedded, others) for method in job.methods},
         trials=job.search.trials if job.search else 0,
-        phases=("joint",),
+        phases=tuple(_phase(job, levels, phase) for phase in phases(job)),
         mistakes=_broken(job, least, others),
     )
 
@@ -145,7 +167,7 @@ def _outputs(head: Head) -> int:
 
 def _level(job: Job, shape: Shape) -> LevelPlan:
     spec = shape.spec
-    encoder, operations = encoder_cost(spec.encoder, shape.channels, shape.states, spec.length, shape.axes)
+    encoder, _ = encoder_cost(spec.encoder, shape.channels, shape.states, spec.length, shape.axes)
     pools = [pool_cost(pool, shape.states) for pool in spec.pool]
     counts = unit_counts(job, shape.input, shape.inner)
     return LevelPlan(
@@ -154,8 +176,28 @@ def _level(job: Job, shape: Shape) -> LevelPlan:
         channels=shape.channels,
         width=shape.width,
         parameters=encoder + sum(pools),
-        operations=operations + spec.states(shape.axes) * sum(pools),
+        operations=unit_operations(shape, spec.samples(shape.axes)),
         signatures=tuple(f"{shape.name.replace('.', '_')}_{count}" for count in counts),
+    )
+
+
+def _phase(job: Job, levels: tuple[LevelPlan, ...], phase: Phase) -> PhasePlan:
+    less = [f"{name} {count} units" for name, count in phase.units.items()]
+    less += [f"{name} {count} layers" for name, count in phase.layers.items()]
+    runs = [(level, shape) for level, shape in zip(levels, shapes(job), strict=True) if shape.name in phase.levels]
+    operations = 0
+    for level, shape in runs:
+        known = units(job, shape.input) or {}
+        full = shape.spec.samples(shape.axes)
+        part = unit_operations(shape, full, phase.layers.get(level.name))
+        operations += part * known.get(shape.inner, 1)
+    return PhasePlan(
+        name=phase.name,
+        epochs=phase.epochs,
+        levels=phase.levels,
+        learns=tuple(part for part in (*phase.levels, TOP) if phase.rate(part)),
+        less=", ".join(less),
+        operations=operations,
     )
 
 

@@ -4,11 +4,14 @@ Legend: C channels of a sample, D width of a state, W numbers of a unit's vector
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt
 from typing import Literal, assert_never
 
 from mgdist.job.audio import AudioSpec
+from mgdist.job.cost import encoder_cost, pool_cost
 from mgdist.job.data import InputSpec
-from mgdist.job.encoders import LevelSpec
+from mgdist.job.encoders import LevelSpec, MlpSpec, TransformerSpec
 from mgdist.job.image import ImageSpec
 from mgdist.job.series import SeriesSpec
 from mgdist.job.spec import Job
@@ -127,3 +130,21 @@ def units(job: Job, name: str) -> dict[str, int] | None:
             return found
         case _ as never:
             assert_never(never)
+
+
+@lru_cache(maxsize=4096)
+def unit_operations(shape: Shape, samples: int, layers: int | None = None) -> int:
+    """Return the multiply-adds of one unit of a level.
+
+    Args:
+        shape: of the level.
+        samples: S, that are computed.
+        layers: of the encoder that run; None for all.
+    """
+    length = samples if shape.axes == 1 else isqrt(samples)
+    spec = shape.spec.model_copy(update={"length": length})
+    encoder = spec.encoder
+    if layers is not None and isinstance(encoder, MlpSpec | TransformerSpec):
+        encoder = encoder.model_copy(update={"layers": min(layers, encoder.layers)})
+    operations = encoder_cost(encoder, shape.channels, shape.states, length, shape.axes)[1]
+    return operations + spec.states(shape.axes) * sum(pool_cost(pool, shape.states) for pool in spec.pool)

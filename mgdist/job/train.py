@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from mgdist.job.strategy import JointSpec, Strategy
 from mgdist.job.strict import Spec, as_tuple
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -25,6 +26,25 @@ class DeepSpeedSpec(Spec):
     """keep the optimizer (stage 1 and above) in the memory of the CPU"""
 
 
+class MixupSpec(Spec):
+    """Learn from examples between two examples (Zhang et al., 2018)."""
+
+    alpha: float = Field(0.2, gt=0, le=10)
+    """of the Beta(alpha, alpha) that the share of each example is drawn from; larger mixes more evenly"""
+    at: Literal["fused", "samples"] = "fused"
+    """what is mixed: the fused vectors (Verma et al., "Manifold Mixup", 2019), or the samples of images and of series
+    of one length"""
+
+
+class PlateauSpec(Spec):
+    """How the rate falls with the schedule plateau."""
+
+    factor: float = Field(0.5, gt=0, lt=1)
+    """of the rate, each time it falls"""
+    patience: int = Field(1, ge=0)
+    """epochs without a better metric that are waited for before it falls"""
+
+
 Metric = Literal["accuracy", "macro_f1", "auc", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "loss"]
 LESS_IS_BETTER: tuple[Metric, ...] = ("mse", "mae", "loss")
 
@@ -35,7 +55,9 @@ class TrainSpec(Spec):
     """One training: length, optimizer (AdamW), schedule, stopping, and the workers that share it."""
 
     epochs: int = Field(5, ge=1, le=10_000)
-    """times that the training split is read at most"""
+    """times that the training split is read at most; with a strategy of several phases: in the last one"""
+    strategy: Strategy = JointSpec(kind="joint")
+    """which levels learn when: joint, staged or grow"""
     batch_size: int = Field(64, ge=1)
     """examples of one optimizer step, over all workers and accumulated steps"""
     accumulate: int = Field(1, ge=1)
@@ -48,12 +70,23 @@ class TrainSpec(Spec):
     """AdamW's decoupled decay (Loshchilov and Hutter, 2019)"""
     warmup: float = Field(0.1, ge=0, lt=1)
     """share of the steps in which the rate climbs from 0"""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """how the rate falls after the warm-up"""
+    schedule: Literal["cosine", "linear", "constant", "plateau"] = "cosine"
+    """how the rate falls after the warm-up; plateau: when the metric has not got better for some epochs"""
+    plateau: PlateauSpec = PlateauSpec()
+    """how the schedule plateau falls"""
     clip: float | None = Field(1.0, gt=0)
     """largest norm of the gradient; null: as it is"""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     """share of the target spread over all classes (Szegedy et al., 2016)"""
+    ema: float | None = Field(None, gt=0, lt=1)
+    """share of the averaged weights that a step keeps, such as 0.999; they are measured and shipped in place of the
+    last ones (Polyak and Juditsky, 1992); null: no average"""
+    class_weights: Literal["balanced"] | None = None
+    """balanced: the loss of an example counts R / (K x rows of its label), for heads of one label; null: all alike"""
+    sampling: Literal["balanced"] | None = None
+    """balanced: examples are drawn, and put back, such that all labels of the first head come alike; null: each once"""
+    mixup: MixupSpec | None = None
+    """learn from examples between two examples; null: from the examples"""
     metric: Metric | None = None
     """measured on the validation split after each epoch; the best epoch's weights are kept; null: what the task is
     judged by: accuracy, micro_f1 of several labels, r2 of numbers, and of several heads the mean"""

@@ -24,6 +24,7 @@ from mgdist.job.encoders import (
     TransformerSpec,
 )
 from mgdist.job.model import EmbeddingSpec, ModelSpec
+from mgdist.job.phases import watched
 from mgdist.job.shapes import Shape, shapes
 from mgdist.job.spec import Job
 from mgdist.models.embedding import Embedding, FieldEmbedding
@@ -37,7 +38,7 @@ from mgdist.models.encoders.transformer import TransformerEncoder
 from mgdist.models.fusion import ConcatFusion, DeepFusion, GatedFusion
 from mgdist.models.heads import LinearHead, OrdinalHead
 from mgdist.models.level import Level
-from mgdist.models.network import Network
+from mgdist.models.network import Network, key_of
 from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
 from mgdist_edge.inputs import Input
 from mgdist_edge.table import TableInput
@@ -87,7 +88,18 @@ def build(
         heads=heads,
         dropout=model.dropout,
         dropout_between=model.encoder_dropout,
+        unit_dropout=model.unit_dropout,
     )
+
+
+def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
+    """Give a network the auxiliary heads that its training needs, on the summaries of levels; they do not ship."""
+    levels = watched(job)
+    for shape in shapes(job):
+        if shape.name in levels:
+            heads = {name: _head(task, shape.width, reads_classes=False) for name, task in tasks.items()}
+            network.auxiliary[key_of(shape.name)] = nn.ModuleDict(heads)
+    return network
 
 
 def _head(task: Task, width: int, *, reads_classes: bool) -> nn.Module:

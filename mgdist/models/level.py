@@ -24,19 +24,22 @@ class Level(nn.Module):
         self.encoder = encoder
         self.pools = nn.ModuleList(pools)
 
-    def forward(self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N W"]:
+    def forward(
+        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
+    ) -> Float[Tensor, "N W"]:
         """Return one vector a unit: those of the pools (and C numbers, with skip).
 
-        What masked samples hold is ignored.
+        What masked samples hold is ignored. ``layers`` of the encoder run, or all where it is None.
         """
-        states, seen = self.states(samples, mask)
+        states, seen = self.states(samples, mask, layers)
         return self.vectors(states, seen, samples, mask)
 
     def states(
-        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
         """Return what the encoder makes of the samples, and which states are real; what is masked is zero."""
-        states, seen = self.encoder(samples * mask.unsqueeze(2), mask)
+        given = {} if layers is None else {"layers": layers}
+        states, seen = self.encoder(samples * mask.unsqueeze(2), mask, **given)
         return states, seen
 
     def vectors(

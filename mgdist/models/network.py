@@ -1,11 +1,14 @@
 """The whole network: levels from fine to coarse, of one input or several, then fusion and heads."""
 
 from collections.abc import Mapping
+from typing import cast
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mgdist.data.batches import Batch
+from mgdist.data.batches import Batch, Mix
+from mgdist.job.phases import TOP, Phase
 
 
 class Network(nn.Module):
@@ -20,6 +23,7 @@ class Network(nn.Module):
         heads: by name, (B, F) -> outputs (B, K).
         dropout: share of the fused numbers dropped in training.
         dropout_between: share of the numbers between levels dropped in training.
+        unit_dropout: share of the units of each level that are not heard in training; one of an example always is.
     """
 
     def __init__(
@@ -31,25 +35,71 @@ class Network(nn.Module):
         heads: Mapping[str, nn.Module],
         dropout: float,
         dropout_between: float,
+        unit_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.embeddings = nn.ModuleDict({key_of(name): module for name, module in embeddings.items()})
         self.levels = nn.ModuleDict({key_of(name): module for name, module in levels.items()})
         self.fusion = fusion
         self.heads = nn.ModuleDict(dict(heads))
+        self.auxiliary = nn.ModuleDict()
         self.dropout = nn.Dropout(dropout)
         self.dropout_between = nn.Dropout(dropout_between)
+        self.unit_dropout = unit_dropout
 
-    def forward(self, batch: Batch) -> dict[str, Float[Tensor, "B _"]]:
-        """Return the outputs of each head for a batch: logits, or standardised numbers."""
-        fused = self.dropout(self.fusion(self.summaries(batch)))
+    def forward(self, batch: Batch, phase: Phase | None = None) -> dict[str, Float[Tensor, "B _"]]:
+        """Return the outputs of each head for a batch: logits, or standardised numbers.
+
+        Args:
+            batch: with the units of the levels that run.
+            phase: tells what runs; all but the auxiliary heads where it is None. Those of a level's auxiliary heads
+                are called as :func:`auxiliary_name` says.
+        """
+        summaries = self.summaries(batch, phase)
+        if phase is None:
+            return self._answers(summaries, batch.mix)
+        found = self._answers(summaries, batch.mix) if phase.heads else {}
+        spoken = dict(zip(phase.levels, summaries, strict=True))
+        for level in phase.auxiliary:
+            for name, head in cast(nn.ModuleDict, self.auxiliary[key_of(level)]).items():
+                found[auxiliary_name(level, name)] = head(self.dropout(spoken[level]))
+        return found
+
+    def _answers(self, summaries: list[Float[Tensor, "B _"]], mix: Mix | None) -> dict[str, Float[Tensor, "B _"]]:
+        fused = self.dropout(self.fusion(summaries))
+        fused = mix.of(fused) if mix is not None and mix.fused else fused
         return {name: head(fused) for name, head in self.heads.items()}
 
-    def summaries(self, batch: Batch) -> list[Float[Tensor, "B _"]]:
-        """Return what each level says of each example of a batch."""
+    def part_of(self, parameter: str) -> tuple[str, bool]:
+        """Return the part that a parameter belongs to, its level's key or TOP; and whether it is of auxiliary heads."""
+        room, _, rest = parameter.partition(".")
+        return (TOP if room in ("fusion", "heads") else rest.partition(".")[0]), room == "auxiliary"
+
+    def rate(self, parameter: str, phase: Phase) -> float:
+        """Return the factor of the learning rate that a parameter has in a phase; 0 where it stays as it is."""
+        part, auxiliary = self.part_of(parameter)
+        names = {key_of(level): level for level in phase.levels}
+        if auxiliary:
+            return 1.0 if names.get(part) in phase.auxiliary else 0.0
+        return phase.rate(TOP if part == TOP else names.get(part, part))
+
+    def learn(self, phase: Phase) -> None:
+        """Go into training mode; what stays as it is in a phase counts no statistics and drops nothing."""
+        self.train()
+        for level in phase.levels:
+            if phase.rate(level) == 0:
+                for modules in (self.embeddings, self.levels):
+                    if key_of(level) in modules:
+                        modules[key_of(level)].eval()
+
+    def summaries(self, batch: Batch, phase: Phase | None = None) -> list[Float[Tensor, "B _"]]:
+        """Return what each level that runs says of each example of a batch."""
         summaries: list[Tensor] = []
         vectors: Tensor | None = None
-        for (name, level), units in zip(self.levels.items(), batch.levels, strict=True):
+        kept: Tensor | None = None
+        runs = list(self.levels) if phase is None else [key_of(level) for level in phase.levels]
+        layers = {} if phase is None else {key_of(level): count for level, count in phase.layers.items()}
+        for name, units in zip(runs, batch.levels, strict=True):
             if units.members is not None:
                 assert vectors is not None, "the first level of an input reads a raw view"
                 samples = self.dropout_between(vectors)[units.members]
@@ -57,9 +107,24 @@ class Network(nn.Module):
                 assert units.samples is not None, "a level reads a raw view or builds on the one before it"
                 samples = self.embeddings[name](units.samples) if name in self.embeddings else units.samples
             mask = units.mask.to(samples.dtype)
-            vectors = level(samples, mask)
-            summaries.append(summary(vectors, mask.sum(1), units.owners, len(batch)))
+            mask = mask if kept is None or units.members is None else mask * kept[units.members]
+            vectors = self.levels[name](samples, mask, layers.get(name))
+            kept = self._kept(mask, units.owners, len(batch)) if self.training and self.unit_dropout else None
+            heard = mask.sum(1) if kept is None else mask.sum(1) * kept
+            summaries.append(summary(vectors, heard, units.owners, len(batch)))
         return summaries
+
+    def _kept(self, mask: Float[Tensor, "N S"], owners: Int[Tensor, " N"], examples: int) -> Float[Tensor, " N"]:
+        """Draw which units are heard, 1 or 0; an example that would lose all of them keeps all that hold anything."""
+        holds = (mask.sum(1) > 0).to(mask.dtype)
+        drawn = holds * (torch.rand_like(holds) >= self.unit_dropout)
+        left = holds.new_zeros(examples).index_add(0, owners, drawn)
+        return torch.where(left[owners] > 0, drawn, holds)
+
+
+def auxiliary_name(level: str, head: str) -> str:
+    """Return what the outputs of a level's auxiliary head are called."""
+    return f"{level}:{head}"
 
 
 def key_of(name: str) -> str:

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from mgdist.job.device import size_line
 from mgdist.job.encoders import Encoder, Pool
-from mgdist.job.plan import Plan
+from mgdist.job.plan import PhasePlan, Plan
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.job.task import columns_of
@@ -27,7 +27,7 @@ def show(plan: Plan, console: Console) -> None:
         f"in all        {plan.parameters:,} parameters at most",
         "weights       " + ", ".join(f"{method} {size_line(size)}" for method, size in plan.sizes.items()),
         f"device        {_device(job)}",
-        f"train         {_train(plan)}",
+        *(f"{'train' if place == 0 else '':13} {line}" for place, line in enumerate(_train(plan))),
         f"search        {_search(plan)}",
     ]
     for line in lines:
@@ -89,11 +89,21 @@ def _device(job: Job) -> str:
     return f"{told}; accuracy may drop by {job.compress.max_accuracy_drop:g}"
 
 
-def _train(plan: Plan) -> str:
+def _train(plan: Plan) -> list[str]:
     train = plan.job.train
     engine = train.engine.kind if train.engine.kind == "torch" else f"deepspeed, ZeRO stage {train.engine.stage}"
-    phases = ", then ".join(f"{phase}: {train.epochs} epochs" for phase in plan.phases)
-    return f"{phases} of batches of {train.batch_size}, {train.workers} worker(s), {engine}, {train.precision}"
+    about = f"of batches of {train.batch_size}, {train.workers} worker(s), {engine}, {train.precision}"
+    if len(plan.phases) == 1:
+        return [f"{plan.phases[0].name}: {train.epochs} epochs {about}"]
+    return [f"{len(plan.phases)} phases {about}", *map(_phase, plan.phases)]
+
+
+def _phase(phase: PhasePlan) -> str:
+    less = f", at most {phase.less}" if phase.less else ""
+    return (
+        f"{phase.name}: {phase.epochs} epochs, runs {' '.join(phase.levels)}{less}; learns {' '.join(phase.learns)}; "
+        f"{phase.operations:,} multiply-adds"
+    )
 
 
 def _search(plan: Plan) -> str:

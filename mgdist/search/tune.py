@@ -24,6 +24,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from mgdist.data.dataset import Dataset
 from mgdist.errors import MgdistError
+from mgdist.job.phases import phases
 from mgdist.job.point import Point, at_point
 from mgdist.job.search import SearchSpec
 from mgdist.job.spec import Job
@@ -96,13 +97,15 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tune
 def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
     if spec.asha is None:
         return FIFOScheduler()
+    # Only the last phase tells how good a trial is: no one ends before it.
+    before = sum(phase.epochs for phase in phases(job)[:-1])
     longest = _epochs(job, spec)
     return ASHAScheduler(
         time_attr="epoch",
         metric="best",
         mode=mode,
-        max_t=longest,
-        grace_period=min(spec.asha.grace, longest),
+        max_t=before + longest,
+        grace_period=before + min(spec.asha.grace, longest),
         reduction_factor=spec.asha.reduction,
     )
 

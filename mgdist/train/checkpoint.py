@@ -25,7 +25,7 @@ class Progress:
 
     Attributes:
         history: the epochs done, of all phases.
-        weights: those of the best epoch; empty before the first.
+        weights: those of the best epoch, without auxiliary heads; empty before the first.
     """
 
     history: tuple[Epoch, ...] = ()
@@ -33,7 +33,7 @@ class Progress:
 
     @property
     def best(self) -> Epoch:
-        """The epoch that the weights are from."""
+        """The epoch that the weights are from: the best one of the last phase begun."""
         return next(epoch for epoch in reversed(self.history) if epoch.best)
 
     @property

@@ -18,13 +18,18 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from mgdist.data.batches import Batch
+from mgdist.job.phases import Phase
 from mgdist.job.train import DeepSpeedSpec, TorchSpec, TrainSpec
+from mgdist.models.network import Network
 from mgdist.train import group
+from mgdist.train.average import Average
 
 Weights = dict[str, Tensor]
 """Name of a parameter or buffer -> its numbers: whole, float32 and on the CPU, whoever stepped."""
 Outputs = Mapping[str, Tensor]
 """For each head, (B, K)."""
+Rates = Mapping[str, float]
+"""Phase -> factor of the learning rate."""
 Loss = Callable[[Outputs, Batch], Tensor]
 """(outputs of each head, their batch) -> the mean loss of the batch."""
 
@@ -32,6 +37,14 @@ Loss = Callable[[Outputs, Batch], Tensor]
 @runtime_checkable
 class Engine(Protocol):
     """What the loop needs of whoever steps. Every worker calls the same methods in the same order."""
+
+    def begin(self, phase: Phase, *, fresh: bool) -> None:
+        """Let the parameters of a phase learn; called before each epoch.
+
+        Args:
+            phase: one of those that the engine was made for.
+            fresh: the optimizer shall forget what it remembers of earlier phases.
+        """
 
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:
         """Take one optimizer step over all batches and all workers.
@@ -55,30 +68,42 @@ class Engine(Protocol):
         """Go on where :meth:`save` was called, with as many workers."""
 
 
-def engine(network: nn.Module, spec: TrainSpec, device: torch.device | None = None) -> Engine:
+def engine(network: Network, spec: TrainSpec, device: torch.device | None, plan: Sequence[Phase]) -> Engine:
     """Return the engine that a job asks for.
 
     Args:
         network: with its initial weights, the same on every worker.
         spec: engine, optimizer and precision.
         device: where the network learns; the CPU where it is None.
+        plan: all phases of the training.
     """
     network.to(device or torch.device("cpu"))
     match spec.engine:
         case TorchSpec():
-            return TorchEngine(network, spec)
+            return TorchEngine(network, spec, plan)
         case DeepSpeedSpec() as zero:
-            return DeepSpeedEngine(network, spec, zero)
+            return DeepSpeedEngine(network, spec, plan, zero)
         case _ as never:
             assert_never(never)
 
 
-def optimizer(network: nn.Module, spec: TrainSpec) -> torch.optim.AdamW:
-    """Return AdamW (Loshchilov and Hutter, 2019) that shrinks matrices, and leaves biases and norms alone."""
-    matrices = [weight for weight in network.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in network.parameters() if weight.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.lr, betas=spec.betas, fused=True)
+def optimizer(network: Network, spec: TrainSpec, plan: Sequence[Phase]) -> tuple[torch.optim.AdamW, list[Rates]]:
+    """Return AdamW (Loshchilov and Hutter, 2019) that shrinks matrices, and leaves biases and norms alone.
+
+    Parameters that learn at the same rates in all phases share a group, so that a phase needs no other optimizer.
+
+    Returns:
+        the optimizer; and for each of its groups, phase -> factor of the learning rate.
+    """
+    alike: dict[tuple[tuple[float, ...], bool], list[nn.Parameter]] = {}
+    for name, weight in network.named_parameters():
+        rates = tuple(network.rate(name, phase) for phase in plan)
+        alike.setdefault((rates, weight.ndim <= 1), []).append(weight)
+    kinds = sorted(alike, key=lambda kind: kind[1])
+    groups = [{"params": alike[kind], "weight_decay": 0.0 if kind[1] else spec.weight_decay} for kind in kinds]
+    names = [phase.name for phase in plan]
+    rates_of: list[Rates] = [dict(zip(names, rates, strict=True)) for rates, _ in kinds]
+    return torch.optim.AdamW(groups, lr=spec.lr, betas=spec.betas, fused=True), rates_of
 
 
 class TorchEngine:
@@ -86,19 +111,34 @@ class TorchEngine:
 
     STATE = "engine.pt"
 
-    def __init__(self, network: nn.Module, spec: TrainSpec) -> None:
+    def __init__(self, network: Network, spec: TrainSpec, plan: Sequence[Phase]) -> None:
         self.network = network
         self.model: nn.Module = network
-        if group.size() > 1:
-            self.model = DistributedDataParallel(network, gradient_as_bucket_view=True)
-        self.optimizer = optimizer(network, spec)
+        self.phase: Phase | None = None
+        self.optimizer, self.rates = optimizer(network, spec, plan)
+        self.average = Average(spec.ema) if spec.ema else None
         self.clip = spec.clip
         self.half = spec.precision == "bfloat16"
         self.device = next(network.parameters()).device
 
+    def begin(self, phase: Phase, *, fresh: bool) -> None:
+        """See :class:`Engine`. What does not learn in a phase has no gradient there."""
+        if fresh:
+            forget(self.optimizer, self.average)
+        if phase == self.phase:
+            return
+        self.phase = phase
+        open_for(self.network, phase)
+        if group.size() > 1:
+            # Anew for each phase: it waits for the gradients of all parameters that could learn when it was made.
+            self.model = DistributedDataParallel(
+                self.network, gradient_as_bucket_view=True, find_unused_parameters=bool(phase.layers)
+            )
+
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:
         """See :class:`Engine`."""
-        self.model.train()
+        assert self.phase is not None, "a phase has begun"
+        self.network.learn(self.phase)
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         for batch in batches:
@@ -108,13 +148,15 @@ class TorchEngine:
             total += share.detach()
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
-        set_rate(self.optimizer, lr)
+        set_rates(self.optimizer, lr, self.rates, self.phase)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.network.state_dict())
         return total
 
     def _outputs(self, batch: Batch) -> Outputs:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            outputs: Outputs = self.model(batch)
+            outputs: Outputs = self.model(batch, self.phase)
         return outputs
 
     def _gradients_stay(self, stay: bool) -> contextlib.AbstractContextManager[None]:
@@ -125,12 +167,14 @@ class TorchEngine:
 
     def weights(self) -> Weights:
         """See :class:`Engine`."""
-        return {name: whole(value) for name, value in self.network.state_dict().items()}
+        averaged = self.average.weights if self.average else {}
+        return {name: whole(value) for name, value in (averaged or self.network.state_dict()).items()}
 
     def save(self, folder: Path) -> None:
         """See :class:`Engine`. All workers hold the same, so the first one writes."""
         if group.rank() == 0:
             state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+            state |= {"average": self.average.state()} if self.average else {}
             torch.save(state, folder / self.STATE)
 
     def load(self, folder: Path) -> None:
@@ -138,37 +182,57 @@ class TorchEngine:
         state = torch.load(folder / self.STATE, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load(state["average"])
 
 
 class DeepSpeedEngine:
     """DeepSpeed with ZeRO (Rajbhandari et al., "ZeRO", 2020). Needs a process group, even for one worker."""
 
-    STATE = "zero"
+    STATE, AVERAGE = "zero", "average.pt"
 
-    def __init__(self, network: nn.Module, spec: TrainSpec, zero: DeepSpeedSpec) -> None:
+    def __init__(self, network: Network, spec: TrainSpec, plan: Sequence[Phase], zero: DeepSpeedSpec) -> None:
         deepspeed = _deepspeed(next(network.parameters()).device)
+        self.phase: Phase | None = None
+        learner, self.rates = optimizer(network, spec, plan)
+        self.average = Average(spec.ema) if spec.ema else None
         self.network = network
         self.device = next(network.parameters()).device
         with _quiet():
             self.model, self.optimizer, *_ = deepspeed.initialize(
-                model=network, optimizer=optimizer(network, spec), config=configuration(spec, zero)
+                model=network, optimizer=learner, config=configuration(spec, zero)
             )
+
+    def begin(self, phase: Phase, *, fresh: bool) -> None:
+        """See :class:`Engine`. What does not learn in a phase has no gradient there, and a rate of 0."""
+        self.phase = phase
+        open_for(self.network, phase)
+        if fresh:
+            forget(self.optimizer, self.average)
 
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:
         """See :class:`Engine`. DeepSpeed counts the accumulated batches, and steps at the last one."""
-        self.model.train()
+        assert self.phase is not None, "a phase has begun"
+        self.network.learn(self.phase)
         total = torch.zeros((), device=self.device)
-        set_rate(self.optimizer, lr)
+        set_rates(self.optimizer, lr, self.rates, self.phase)
         for batch in batches:
             with _quiet():
-                share = loss(self.model(batch.to(self.device)), batch)
+                share = loss(self.model(batch.to(self.device), self.phase), batch)
                 self.model.backward(share)
                 self.model.step()
             total += share.detach() / len(batches)
+        if self.average is not None:
+            self.average.update(self._gathered())  # whole on every worker, which costs a copy of the network a step
         return total
 
     def weights(self) -> Weights:
-        """See :class:`Engine`. The optimizer's float32 masters where there are any, else the parameters."""
+        """See :class:`Engine`."""
+        averaged = self.average.weights if self.average else {}
+        return {name: whole(value) for name, value in averaged.items()} or self._gathered()
+
+    def _gathered(self) -> Weights:
+        """Return the optimizer's float32 masters where there are any, else the parameters."""
         from deepspeed.utils import safe_get_full_fp32_param
 
         found = {name: whole(value) for name, value in self.network.named_buffers()}
@@ -182,11 +246,15 @@ class DeepSpeedEngine:
         """See :class:`Engine`."""
         with _quiet():
             self.model.save_checkpoint(str(folder), tag=self.STATE)
+        if self.average is not None and group.rank() == 0:
+            torch.save(self.average.state(), folder / self.AVERAGE)
 
     def load(self, folder: Path) -> None:
         """See :class:`Engine`."""
         with _quiet():
             self.model.load_checkpoint(str(folder), tag=self.STATE)
+        if self.average is not None:
+            self.average.load(torch.load(folder / self.AVERAGE, weights_only=True))
 
 
 def configuration(spec: TrainSpec, zero: DeepSpeedSpec) -> dict[str, Any]:
@@ -206,10 +274,27 @@ def configuration(spec: TrainSpec, zero: DeepSpeedSpec) -> dict[str, Any]:
     }
 
 
-def set_rate(optimizer: Any, lr: float) -> None:
-    """Give all groups of an optimizer, or of what ZeRO made of it, one learning rate."""
-    for learning in optimizer.param_groups:
-        learning["lr"] = lr
+def set_rates(optimizer: Any, lr: float, rates: Sequence[Rates], phase: Phase) -> None:
+    """Give each group of an optimizer, or of what ZeRO made of it, its learning rate in a phase."""
+    for learning, factors in zip(optimizer.param_groups, rates, strict=True):
+        learning["lr"] = lr * factors[phase.name]
+
+
+def open_for(network: Network, phase: Phase) -> None:
+    """Let what learns in a phase have gradients, and nothing else."""
+    for name, weight in network.named_parameters():
+        weight.requires_grad_(network.rate(name, phase) > 0)
+
+
+def forget(optimizer: Any, average: Average | None) -> None:
+    """Let an optimizer, or the one in what ZeRO made of it, begin anew: no moments, no steps; and the average too."""
+    if average is not None:
+        average.forget()
+    plain = getattr(optimizer, "optimizer", optimizer)
+    for remembered in plain.state.values():
+        for value in remembered.values():
+            if isinstance(value, Tensor):
+                value.zero_()
 
 
 def whole(value: Tensor) -> Tensor:

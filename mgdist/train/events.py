@@ -52,8 +52,9 @@ class Epoch:
         metrics: measured on the validation split, by name.
         quality: what the task is judged by; higher is better.
         valid_loss: mean loss on the validation split, without smoothing.
-        best: nothing better came before.
+        best: nothing better came before in its phase; what an earlier phase came to does not count.
         seconds: for learning and measuring.
+        flops: floating-point operations of all workers, of the whole training so far, without measuring.
         losses: mean of all workers for each optimizer step.
     """
 
@@ -67,6 +68,7 @@ class Epoch:
     valid_loss: float
     best: bool
     seconds: float
+    flops: float
     losses: tuple[float, ...] = field(repr=False)
 
     def metric(self, spec: TrainSpec) -> float:
@@ -118,6 +120,8 @@ class Recorder:
                     self.board.add_scalar("train/loss", loss, first + place)
                 valid = {**event.metrics, "loss": event.valid_loss}
                 self._scalars(event.done, {f"valid/{name}": value for name, value in valid.items()})
+                self._scalars(event.done, {"train/flops": event.flops})
+                self.board.add_text("train/phase", event.phase, event.done)
             case never:
                 assert_never(never)
         if self.path is not None:

@@ -9,21 +9,25 @@ from itertools import islice
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mgdist.data.batches import Batch, batches
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.evaluate.network import answers
 from mgdist.evaluate.scores import Scores, named, quality, score, total_loss
+from mgdist.job.phases import Phase
 from mgdist.job.spec import Job
 from mgdist.train import group
+from mgdist.train.balance import class_weights, shares
 from mgdist.train.checkpoint import Progress
-from mgdist.train.engine import Engine
+from mgdist.train.compute import step_flops
+from mgdist.train.engine import Engine, Weights
 from mgdist.train.events import Epoch, Listener, better, nobody
-from mgdist.train.losses import loss
+from mgdist.train.losses import of_phase
+from mgdist.train.mixup import mixed
 from mgdist.train.pace import Pace
-from mgdist.train.phases import Lesson, lessons, phases
-from mgdist.train.schedule import rate
+from mgdist.train.phases import Lesson, narrowed, next_lesson, phases
+from mgdist.train.schedule import plateaus, rate
 from mgdist_edge.tasks import Task
 
 
@@ -64,27 +68,24 @@ class Training:
             TrainError: the loss is not a number any more, or the split does not fill a batch.
         """
         progress = progress or Progress()
-        for lesson in self._lessons()[len(progress.history) :]:
-            if self.is_over(progress):
-                return
+        while lesson := self._next(progress):
             progress = self._epoch(lesson, progress)
             self.listen(progress.history[-1])
             yield progress
 
     def is_over(self, progress: Progress) -> bool:
-        """Tell whether all epochs are done, or too many in a row were no better."""
-        patience = self.job.train.patience or math.inf
-        return len(progress.history) == len(self._lessons()) or progress.stale >= patience
+        """Tell whether all phases are done; one ends early where too many epochs in a row were no better."""
+        return self._next(progress) is None
 
-    def _lessons(self) -> tuple[Lesson, ...]:
-        return lessons(phases(self.job, len(self.dataset.train)))
+    def _next(self, progress: Progress) -> Lesson | None:
+        stale = progress.stale >= (self.job.train.patience or math.inf)
+        return next_lesson(phases(self.job, len(self.dataset.train)), progress.history, stale=stale)
 
     def _epoch(self, lesson: Lesson, progress: Progress) -> Progress:
         started = time.monotonic()
-        losses = self._learn(lesson)
+        losses, flops = self._learn(lesson, plateaus(self.job.train, lesson.phase, progress.history))
         weights = self.engine.weights()
-        self.network.load_state_dict(weights)
-        scores = measure(self.network, self.dataset.tasks, self.dataset.valid)
+        scores = self._measure(lesson.phase, weights)
         epoch = Epoch(
             phase=lesson.phase.name,
             epoch=lesson.epoch + 1,
@@ -96,32 +97,83 @@ class Training:
             valid_loss=total_loss(scores, self.job.loss_weights),
             best=False,
             seconds=time.monotonic() - started,
+            flops=flops + (progress.history[-1].flops if progress.history else 0.0),
             losses=losses,
         )
-        if progress.history and not self._beats(epoch, progress.best):
+        if lesson.learnt and not self._beats(epoch, progress.best):
             return Progress((*progress.history, epoch), progress.weights)
-        return Progress((*progress.history, replace(epoch, best=True)), weights)
+        return Progress((*progress.history, replace(epoch, best=True)), shipped(weights))
+
+    def _measure(self, phase: Phase, weights: Weights) -> dict[str, Scores]:
+        """Measure on the validation split what learns in a phase, on what it reads."""
+        self.network.load_state_dict(weights)
+        return measure(Judged(self.network, phase), self.dataset.tasks, narrowed(self.job, phase, self.dataset.valid))
 
     def _beats(self, epoch: Epoch, best: Epoch) -> bool:
         spec = self.job.train
         return better(epoch.metric(spec), best.metric(spec), spec)
 
-    def _learn(self, lesson: Lesson) -> tuple[float, ...]:
-        """Read the training split once; return each step's loss, the mean of all workers."""
-        spec, phase = self.job.train, lesson.phase
+    def _learn(self, lesson: Lesson, falls: int) -> tuple[tuple[float, ...], float]:
+        """Read the training split once; return each step's loss, the mean of all workers, and what they computed."""
+        spec, phase, tasks = self.job.train, lesson.phase, self.dataset.tasks
         _seed(self.job.seed, lesson.epoch)
-        wanted = partial(loss, tasks=self.dataset.tasks, weights=self.job.loss_weights, smoothing=spec.label_smoothing)
-        pace = Pace(lesson, spec.batch_size, self.listen)
-        shares = self._batches(lesson.epoch)
+        wanted = partial(
+            of_phase,
+            phase=phase,
+            tasks=tasks,
+            weights=self.job.loss_weights,
+            smoothing=spec.label_smoothing,
+            balance=class_weights(tasks, self.dataset.train) if spec.class_weights else {},
+        )
+        pace, flops = Pace(lesson, spec.batch_size, self.listen), 0.0
+        outputs = {name: task.outputs for name, task in tasks.items()}
+        self.engine.begin(phase, fresh=lesson.learnt == 0 and lesson.epoch > 0)
+        read = self._batches(lesson)
         for step in range(phase.steps):
-            lr = rate(spec, phase, lesson.learnt + step)
-            pace.step(self.engine.step(list(islice(shares, spec.accumulate)), wanted, lr), lr)
-        return tuple(group.mean(torch.stack(pace.losses)).tolist())
+            part = list(islice(read, spec.accumulate))
+            flops += sum(step_flops(self.job, phase, outputs, each) for each in part)
+            lr = rate(spec, phase, lesson.learnt + step, falls)
+            pace.step(self.engine.step(part, wanted, lr), lr)
+        everywhere = group.mean(torch.tensor(flops, dtype=torch.float64, device=group.device())) * group.size()
+        return tuple(group.mean(torch.stack(pace.losses)).tolist()), float(everywhere)
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
+    def _batches(self, lesson: Lesson) -> Iterator[Batch]:
         size = self.job.train.batch_size // self.job.train.accumulate
-        seed = self.job.seed
-        return batches(self.dataset.train, size=size, epoch=epoch, seed=seed, rank=group.rank(), world=group.size())
+        shard = narrowed(self.job, lesson.phase, self.dataset.train)
+        seed, rank = self.job.seed, group.rank()
+        drawn = shares(self.dataset.tasks, shard) if self.job.train.sampling else None
+        found = batches(shard, size=size, epoch=lesson.epoch, seed=seed, rank=rank, world=group.size(), shares=drawn)
+        mixup = self.job.train.mixup
+        if mixup is None:
+            return found
+        return (
+            mixed(each, mixup, np.random.default_rng([seed, lesson.epoch, place, rank, 1]))
+            for place, each in enumerate(found)
+        )
+
+
+class Judged(nn.Module):
+    """A network as a phase is judged: by its heads, or by the auxiliary ones where only these learn.
+
+    Args:
+        network: whole.
+        phase: tells what runs.
+    """
+
+    def __init__(self, network: nn.Module, phase: Phase) -> None:
+        super().__init__()
+        self.network, self.phase = network, phase
+        self.watches = "" if phase.heads else f"{next(iter(phase.auxiliary))}:"
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the outputs by head."""
+        outputs = self.network(batch, replace(self.phase, auxiliary={}) if self.phase.heads else self.phase)
+        return {name.removeprefix(self.watches): values for name, values in outputs.items()}
+
+
+def shipped(weights: Weights) -> Weights:
+    """Return the weights of what ships: all but those of auxiliary heads."""
+    return {name: values for name, values in weights.items() if not name.startswith("auxiliary.")}
 
 
 def measure(network: nn.Module, tasks: Mapping[str, Task], shard: Shard) -> dict[str, Scores]:

@@ -1,6 +1,9 @@
 """What a phase makes small."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 from typing import assert_never
 
 from jaxtyping import Float, Int, Shaped
@@ -8,7 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mgdist.data.batches import Batch
+from mgdist.job.phases import Phase
+from mgdist.models.network import auxiliary_name
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+
+UNBALANCED: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def loss(
@@ -18,6 +25,7 @@ def loss(
     tasks: Mapping[str, Task],
     weights: Mapping[str, float],
     smoothing: float,
+    balance: Mapping[str, Float[Tensor, " K"]] = UNBALANCED,
 ) -> Float[Tensor, ""]:
     """Return the mean loss of a batch: of all heads together, each with its weight.
 
@@ -27,22 +35,79 @@ def loss(
         tasks: what each head answers.
         weights: how much the loss of a head counts; 1 where it has none.
         smoothing: share of a label's target spread over all labels.
+        balance: for a head, how much each of its classes counts; 1 where it is not named.
     """
     total = sum(
-        weights.get(name, 1.0) * of_head(task, outputs[name], batch.targets[name].to(outputs[name].device), smoothing)
+        weights.get(name, 1.0) * _mixed(task, outputs[name], batch, name, smoothing, balance.get(name))
         for name, task in tasks.items()
     )
     assert isinstance(total, Tensor), "there is a head at least"
     return total
 
 
+def of_phase(
+    outputs: Mapping[str, Float[Tensor, "B _"]],
+    batch: Batch,
+    *,
+    phase: Phase,
+    tasks: Mapping[str, Task],
+    weights: Mapping[str, float],
+    smoothing: float,
+    balance: Mapping[str, Float[Tensor, " K"]] = UNBALANCED,
+) -> Float[Tensor, ""]:
+    """Return what a phase makes small: the loss of the heads and of each level's auxiliary ones, each with its weight.
+
+    Args:
+        outputs: of each head that runs.
+        batch: with the targets.
+        phase: which heads count, and how much.
+        tasks: what each head answers.
+        weights: how much the loss of a head counts among all heads.
+        smoothing: share of a label's target spread over all labels.
+        balance: for a head, how much each of its classes counts.
+    """
+    aim = partial(loss, tasks=tasks, weights=weights, smoothing=smoothing, balance=balance)
+    parts = []
+    if phase.heads:
+        parts.append(phase.heads * aim(outputs, batch))
+    # A fused vector that is mixed is behind the summaries that the auxiliary heads read.
+    unfused = replace(batch, mix=None) if batch.mix is not None and batch.mix.fused else batch
+    for level, weight in phase.auxiliary.items():
+        spoken = {name: outputs[auxiliary_name(level, name)] for name in tasks}
+        parts.append(weight * aim(spoken, unfused))
+    total = sum(parts)
+    assert isinstance(total, Tensor), "a phase has heads that learn"
+    return total
+
+
+def _mixed(
+    task: Task,
+    outputs: Float[Tensor, "B K"],
+    batch: Batch,
+    name: str,
+    smoothing: float,
+    balance: Float[Tensor, " K"] | None,
+) -> Float[Tensor, ""]:
+    """Return the loss of a head; of mixed examples, with the targets of both and the share of each."""
+    targets = batch.targets[name].to(outputs.device)
+    mine = of_head(task, outputs, targets, smoothing, balance)
+    if batch.mix is None:
+        return mine
+    other = of_head(task, outputs, targets[batch.mix.partners.to(outputs.device)], smoothing, balance)
+    return batch.mix.share * mine + (1 - batch.mix.share) * other
+
+
 def of_head(
-    task: Task, outputs: Float[Tensor, "B K"], targets: Shaped[Tensor, "B *any"], smoothing: float
+    task: Task,
+    outputs: Float[Tensor, "B K"],
+    targets: Shaped[Tensor, "B *any"],
+    smoothing: float,
+    balance: Float[Tensor, " K"] | None = None,
 ) -> Float[Tensor, ""]:
     """Return the mean loss of one head."""
     match task:
         case Classify() | Ordinal():
-            return cross_entropy(outputs, targets, smoothing=smoothing)
+            return cross_entropy(outputs, targets, smoothing=smoothing, balance=balance)
         case MultiLabel():
             # Each label for itself; added over the labels, so that many rare ones do not dilute each other.
             spread = targets * (1 - smoothing) + smoothing / 2
@@ -53,7 +118,13 @@ def of_head(
             assert_never(never)
 
 
-def cross_entropy(logits: Float[Tensor, "B K"], targets: Int[Tensor, " B"], *, smoothing: float) -> Float[Tensor, ""]:
+def cross_entropy(
+    logits: Float[Tensor, "B K"],
+    targets: Int[Tensor, " B"],
+    *,
+    smoothing: float,
+    balance: Float[Tensor, " K"] | None = None,
+) -> Float[Tensor, ""]:
     """Return the mean cross-entropy of a batch, in nats.
 
     Args:
@@ -61,6 +132,11 @@ def cross_entropy(logits: Float[Tensor, "B K"], targets: Int[Tensor, " B"], *, s
         targets: the right class of each example.
         smoothing: share of the target spread over all classes (Szegedy et al., "Rethinking the Inception
             Architecture", 2016).
+        balance: how much an example of each class counts; the mean is over the examples, so that the classes of a
+            batch do not change what one counts.
     """
     # In float32 whatever the network computed in: bfloat16 keeps two to three digits of a loss.
-    return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    if balance is None:
+        return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    each = F.cross_entropy(logits.float(), targets, label_smoothing=smoothing, reduction="none")
+    return (each * balance.to(each.device)[targets]).mean()

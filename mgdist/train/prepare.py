@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from mgdist.data.dataset import Dataset
+from mgdist.job.phases import phases
 from mgdist.job.spec import Job
-from mgdist.models.build import build
+from mgdist.models.build import build, watch
 from mgdist.train import group
 from mgdist.train.engine import engine
 from mgdist.train.events import Listener, nobody
@@ -20,10 +21,10 @@ SMALL = 1_000_000
 def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
     torch.manual_seed(job.seed)
-    network = build(job, dataset.inputs, dataset.tasks, dataset.seen)
+    network = watch(build(job, dataset.inputs, dataset.tasks, dataset.seen), job, dataset.tasks)
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
-    return Training(job, dataset, engine(network, job.train, group.device()), twin, listen)
+    return Training(job, dataset, engine(network, job.train, group.device(), phases(job)), twin, listen)
 
 
 def threads(network: nn.Module, cores: int) -> int:

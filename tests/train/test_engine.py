@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mgdist.data.dataset import Dataset
+from mgdist.job.phases import phases
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.train import checkpoint, group
@@ -107,7 +108,8 @@ def best(job: Job, folder: Path) -> float:
 
 def test_biases_and_norms_are_not_shrunk(small: tuple[Job, Dataset]) -> None:
     job, data = small
-    made = optimizer(build(job, data.inputs, data.tasks), job.train)
+    made, rates = optimizer(build(job, data.inputs, data.tasks), job.train, phases(job))
+    assert rates == [{"joint": 1.0}, {"joint": 1.0}]
     matrices, vectors = made.param_groups
     assert matrices["weight_decay"] == job.train.weight_decay
     assert vectors["weight_decay"] == 0.0

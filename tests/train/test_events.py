@@ -31,6 +31,7 @@ def test_a_training_leaves_json_lines_and_tensorboard_events(small: tuple[Job, D
     assert set(board.Tags()["scalars"]) == {
         "train/loss",
         "train/lr",
+        "train/flops",
         "train/samples_per_second",
         "valid/accuracy",
         "valid/macro_f1",

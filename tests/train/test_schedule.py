@@ -2,11 +2,11 @@
 
 import pytest
 
+from mgdist.job.phases import Phase
 from mgdist.job.train import TrainSpec
-from mgdist.train.phases import Phase
 from mgdist.train.schedule import rate
 
-PHASE = Phase("joint", epochs=2, steps=50, lr=1.0)
+PHASE = Phase("joint", epochs=2, steps=50, lr=1.0, levels=("word",))
 
 
 def rates(**fields: object) -> list[float]:

@@ -22,9 +22,9 @@ class MlpEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
     ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
-        """Return the states, zero where masked, and their mask."""
-        for layer in self.layers:
+        """Return the states, zero where masked, and their mask; of the first ``layers``, or of all."""
+        for layer in self.layers[:layers]:
             x = self.dropout(layer(x).relu())
         return x * mask.unsqueeze(2), mask

@@ -43,12 +43,12 @@ class TransformerEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
     ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
-        """Return the states, zero where masked, and their mask."""
+        """Return the states, zero where masked, and their mask; of the first ``layers``, or of all."""
         x = self.project(x)
         x = x if self.places is None else x + self.places[: x.shape[1]]
-        for block in self.blocks:
+        for block in self.blocks[:layers]:
             x = block(x, mask)
         return self.norm(x) * mask.unsqueeze(2), mask
 
