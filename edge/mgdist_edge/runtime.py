@@ -15,6 +15,7 @@ from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.quiet import quiet
+from mgdist_edge.tasks import Forecast, head_outputs
 from mgdist_edge.text import TextInput
 from mgdist_edge.views import Views, pad
 
@@ -71,14 +72,25 @@ class Runtime:
             )
         for name, fitted in inputs.items():
             levels = [level for level in self._levels if level.input == name]
-            _require_nested(levels, views[name])
+            for each in _apart(self._bundle.manifest, views):
+                _require_nested(levels, each[name])
             if isinstance(fitted, TextInput):
                 _require_ids(fitted, views[name])
         try:
             with self._lock:
-                return self._forward(views)
+                return self._answered(views)
         except (ValueError, RuntimeError) as error:
             raise _refused(self._bundle, error) from None
+
+    def _answered(self, views: Mapping[str, Views]) -> dict[str, Floats]:
+        """Return the outputs of one run; or, where channels are apart, of one run each, side by side."""
+        runs = [self._forward(each) for each in _apart(self._bundle.manifest, views)]
+        found = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
+        for name, task in self._bundle.manifest.tasks.items():
+            if isinstance(task, Forecast):
+                factor, shift = (each[:, None] for each in _standing(views))
+                found[name] = (found[name].reshape(len(factor), -1) * factor + shift).ravel()
+        return found
 
     def _forward(self, views: Mapping[str, Views]) -> dict[str, Floats]:
         finer: NDArray[np.generic] = np.empty((0, 0), np.float32)
@@ -120,6 +132,27 @@ def _steps(
     rest = {name: zip(each.samples, each.lengths, strict=True) for name, each in views.items()}
     for level in levels:
         yield level, *next(rest[level.input])
+
+
+def _apart(manifest: Manifest, views: Mapping[str, Views]) -> Iterator[Mapping[str, Views]]:
+    """Yield the views of each run: of one channel at a time where each is an example of its own."""
+    task = next(iter(manifest.tasks.values()))
+    if not (isinstance(task, Forecast) and task.apart):
+        yield views
+        return
+    for channel in range(len(task.columns)):
+        yield {
+            name: Views(tuple(s if s is None else s[:, channel : channel + 1] for s in each.samples), each.lengths)
+            for name, each in views.items()
+        }
+
+
+def _standing(views: Mapping[str, Views]) -> tuple[Floats, Floats]:
+    """Return what forecasts are multiplied by, and what is added then, both (C,)."""
+    standing = next(iter(views.values())).standing
+    if standing is None:
+        raise InputError("expected views that say how a series was normalised; got none; use the input of this bundle")
+    return standing
 
 
 def _input_name(level: Level) -> str:
@@ -187,7 +220,7 @@ def _runners(interpreter: "Interpreter", bundle: Bundle) -> "dict[str, Signature
         if read != shapes:
             raise ValueError(f"its signature {name} reads {read}, and its manifest promises {shapes}")
     given = _shapes(runners["head"].get_output_details())
-    answers = {name: (1, task.outputs) for name, task in bundle.manifest.tasks.items()}
+    answers = {name: (1, head_outputs(task)) for name, task in bundle.manifest.tasks.items()}
     if given != answers:
         raise ValueError(f"its head gives {given}, and its manifest promises {answers}")
     return runners

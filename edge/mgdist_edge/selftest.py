@@ -8,7 +8,7 @@ import numpy as np
 from mgdist_edge.errors import SelftestError
 from mgdist_edge.predictor import Predictor
 from mgdist_edge.runtime import Floats
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _agrees(task: Task, here: Floats, there: Floats, tolerance: float) -> bool:
     match task:
         case Classify():
             return bool(there[here.argmax()] >= there.max() - tolerance)
-        case Ordinal() | MultiLabel() | Regress():
+        case Ordinal() | MultiLabel() | Regress() | Forecast():
             return bool(np.abs(here - there).max() <= tolerance)
         case _ as never:
             assert_never(never)

@@ -118,30 +118,38 @@ class SeriesInput:
         return tuple(found)
 
     def views(self, raw: object) -> Views:
-        """Read and cut one series.
-
-        Raises:
-            InputError: the series cannot be read, or its channels are examples of their own (then use ``examples``).
-        """
-        found = self.examples(raw)
-        if len(found) != 1:
-            raise InputError(f"expected one channel, since channels are read apart; got {len(found)}; use examples")
-        return found[0]
-
-    def examples(self, raw: object) -> tuple[Views, ...]:
-        """Read and cut one series into the examples that the network sees: one, or one a channel where they are apart.
+        """Read and cut one series; its views have all channels, also where they are apart.
 
         Raises:
             InputError: the series cannot be read.
         """
-        series = self.read(raw)[None]
-        cut, lengths = self.cut(series), self.lengths(series)
+        return self.viewed(self.read(raw))
+
+    def viewed(self, series: Readings) -> Views:
+        """Cut one series (L, C), as ``read`` gives it."""
+        raws = series[None]
+        cut, lengths = self.cut(raws), self.lengths(raws)
         counts = [int(each.sum()) for each in lengths]
-        flat = [None if each is None else each.reshape(len(each), -1, each.shape[3]) for each in cut]
-        return tuple(
-            Views(tuple(f if f is None else f[row, :count] for f, count in zip(flat, counts, strict=True)), lengths)
-            for row in range(len(self.columns) if self.apart else 1)
-        )
+        flat = [None if each is None else np.concatenate(each.reshape(len(each), -1, each.shape[3]), 1) for each in cut]
+        factor, shift = self.standing(raws)
+        samples = tuple(f if f is None else f[:count] for f, count in zip(flat, counts, strict=True))
+        return Views(samples, lengths, (factor[0], shift[0]))
+
+    def standing(self, raws: Readings) -> tuple[Readings, Readings]:
+        """Return what turns forecasts from the scale of each example to readings standardised by the training split.
+
+        Args:
+            raws: (B, L, C), the examples.
+
+        Returns:
+            what is multiplied by, and what is added then, both (B, C).
+        """
+        shift, factor = self._moments(raws)
+        centre, spread = self._scaling
+        shape = (len(raws), len(self.columns))
+        added = np.broadcast_to((shift - centre) / spread, (shape[0], 1, shape[1])).reshape(shape)
+        multiplied = np.broadcast_to(factor / spread, (shape[0], 1, shape[1])).reshape(shape)
+        return multiplied.astype(np.float32), added.astype(np.float32)
 
     def normalise(self, raws: Readings, values: Readings) -> Readings:
         """Bring readings that follow the examples to the scale that the network sees and forecasts.

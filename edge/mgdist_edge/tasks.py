@@ -86,7 +86,37 @@ class Values:
         yield from (f"{value:12.6g}  {name}" for name, value in self.values.items())
 
 
-Answer = Label | Labels | Values
+@dataclass(frozen=True)
+class Future:
+    """The readings that follow, by channel.
+
+    Attributes:
+        values: the reading of each step, or its median.
+        quantiles: by channel, the reading of each step that is not exceeded with a probability; none where the mean
+            is foretold.
+    """
+
+    values: Mapping[str, tuple[float, ...]]
+    quantiles: Mapping[str, Mapping[float, tuple[float, ...]]]
+
+    def as_json(self, top: int | None = None) -> dict[str, object]:
+        """Return it for a machine; ``top`` says nothing here."""
+        told: dict[str, object] = {"forecast": {name: list(map(_short, each)) for name, each in self.values.items()}}
+        if self.quantiles:
+            told["quantiles"] = {
+                name: {f"{share:g}": list(map(_short, each)) for share, each in found.items()}
+                for name, found in self.quantiles.items()
+            }
+        return told
+
+    def lines(self, top: int) -> Iterator[str]:
+        """Yield it for people, one channel a line, with its first ``top`` steps."""
+        for name, each in self.values.items():
+            more = " ..." if len(each) > top else ""
+            yield f"{name}: {' '.join(f'{value:.6g}' for value in each[:top])}{more}"
+
+
+Answer = Label | Labels | Values | Future
 
 
 @dataclass(frozen=True)
@@ -176,7 +206,70 @@ class Regress:
         return Values(dict(zip(self.names, self.restored(outputs).tolist(), strict=True)))
 
 
-Task = Classify | Ordinal | MultiLabel | Regress
+@dataclass(frozen=True)
+class Forecast:
+    """The next readings of each channel; the head gives them on the scale of the example.
+
+    Attributes:
+        columns: the channels, C.
+        horizon: steps foretold, H.
+        quantiles: which ones, rising, with 0.5; empty where the mean is foretold.
+        mean: of each channel in the training split.
+        std: standard deviation of each channel in the training split.
+        apart: the head is asked once for each channel.
+    """
+
+    columns: tuple[str, ...]
+    horizon: int
+    quantiles: tuple[float, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    apart: bool
+    kind = "forecast"
+
+    @property
+    def outputs(self) -> int:
+        """C x H, or C x H x Q, in this order: standardised readings."""
+        return len(self.columns) * self.horizon * self.ways
+
+    @property
+    def ways(self) -> int:
+        """Q, or 1 where the mean is foretold."""
+        return max(1, len(self.quantiles))
+
+    @property
+    def middle(self) -> int:
+        """Which of the ways is the forecast itself: the median."""
+        return self.quantiles.index(0.5) if self.quantiles else 0
+
+    def laid(self, outputs: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Lay outputs (..., K) out as (..., C, H, Q); quantiles that cross are sorted.
+
+        After Chernozhukov, Fernandez-Val and Galichon, "Quantile and Probability Curves without Crossing", 2010.
+        """
+        return np.sort(outputs.reshape(*outputs.shape[:-1], len(self.columns), self.horizon, self.ways), axis=-1)
+
+    def answer(self, outputs: Floats) -> Future:
+        """Return what the K outputs say, in the units of the readings."""
+        scale, shift = (np.array(each, np.float64)[:, None, None] for each in (self.std, self.mean))
+        found = self.laid(outputs) * scale + shift
+        values = {name: tuple(each[:, self.middle].tolist()) for name, each in zip(self.columns, found, strict=True)}
+        return Future(
+            values,
+            {
+                name: {share: tuple(each[:, way].tolist()) for way, share in enumerate(self.quantiles)}
+                for name, each in zip(self.columns, found, strict=True)
+                if self.quantiles
+            },
+        )
+
+
+Task = Classify | Ordinal | MultiLabel | Regress | Forecast
+
+
+def head_outputs(task: Task) -> int:
+    """Return how many numbers the head gives at a time: all K, or those of one channel where they are apart."""
+    return task.outputs // len(task.columns) if isinstance(task, Forecast) and task.apart else task.outputs
 
 
 def task_json(task: Task) -> dict[str, object]:
@@ -186,6 +279,16 @@ def task_json(task: Task) -> dict[str, object]:
             return {"kind": task.kind, "labels": list(labels)}
         case Regress(names, mean, std):
             return {"kind": task.kind, "names": list(names), "mean": list(mean), "std": list(std)}
+        case Forecast():
+            return {
+                "kind": task.kind,
+                "columns": list(task.columns),
+                "horizon": task.horizon,
+                "quantiles": list(task.quantiles),
+                "mean": list(task.mean),
+                "std": list(task.std),
+                "apart": task.apart,
+            }
         case _ as never:
             assert_never(never)
 
@@ -209,14 +312,36 @@ def read_task(fields: Fields) -> Task:
             if min(std) <= 0:
                 raise BundleError(f"{fields.where}.std: expected numbers above 0; got others; make the bundle again")
             return Regress(names, mean, std)
+        case "forecast":
+            return _read_forecast(fields)
         case kind:
-            known = "classify, ordinal, multi_label or regress"
+            known = "classify, ordinal, multi_label, regress or forecast"
             raise BundleError(f"{fields.where}.kind: expected {known}; got {kind!r}; upgrade mgdist-edge")
 
 
+def _read_forecast(fields: Fields) -> Forecast:
+    columns = _names(fields, "columns", least=1)
+    mean, std = (_numbers(fields, name, len(columns)) for name in ("mean", "std"))
+    if min(std) <= 0:
+        raise BundleError(f"{fields.where}.std: expected numbers above 0; got others; make the bundle again")
+    listed = fields.many("quantiles", least=0, most=_MOST)
+    quantiles = tuple(listed.number(place) for place in listed)
+    if quantiles and (0.5 not in quantiles or list(quantiles) != sorted({q for q in quantiles if 0 < q < 1})):
+        expected = "rising numbers between 0 and 1, with 0.5"
+        raise BundleError(f"{listed.where}: expected {expected}; got {list(quantiles)[:8]}; make the bundle again")
+    horizon = fields.whole("horizon", least=1, most=_MOST)
+    return Forecast(columns, horizon, quantiles, mean, std, fields.truth("apart"))
+
+
 def labels_of(task: Task) -> tuple[str, ...]:
-    """Return the names of a head's outputs: labels, or names of numbers."""
-    return task.names if isinstance(task, Regress) else task.labels
+    """Return the names of a head's outputs: labels, or names of numbers or channels."""
+    match task:
+        case Regress(names):
+            return names
+        case Forecast(columns):
+            return columns
+        case _:
+            return task.labels
 
 
 def is_possible(task: Task, outputs: tuple[float, ...]) -> bool:
@@ -226,7 +351,7 @@ def is_possible(task: Task, outputs: tuple[float, ...]) -> bool:
             return min(outputs) >= 0 and abs(sum(outputs) - 1) <= 0.01
         case MultiLabel():
             return min(outputs) >= 0 and max(outputs) <= 1
-        case Regress():
+        case Regress() | Forecast():
             return all(map(math.isfinite, outputs))
         case _ as never:
             assert_never(never)

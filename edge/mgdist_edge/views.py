@@ -19,10 +19,13 @@ class Views:
         samples: for each level, finest first: (T, C) of its raw view in reading order, ids (int32) or readings
             (float32); None where it builds on the level before it.
         lengths: for each level, (N,) int32: how many samples each of its units holds.
+        standing: of a series, what its forecasts are multiplied by, and what is added then, both (C,), so that they are
+            standardised readings. Its views have all channels, also where each is an example of its own.
     """
 
     samples: tuple[NDArray[np.generic] | None, ...]
     lengths: tuple[NDArray[np.int32], ...]
+    standing: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
 
 
 def pad(

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from mgdist.data.dataset import Shard
-from mgdist.data.stored import Units
+from mgdist.data.stored import Dense, Units
 
 
 @dataclass(frozen=True)
@@ -63,26 +63,61 @@ class Mix:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What turns forecasts from the scale of each example to standardised readings.
+
+    Attributes:
+        factor: what is multiplied by.
+        shift: what is added then.
+        apart: each channel is an example of its own for the network.
+    """
+
+    factor: Float[Tensor, "B C"]
+    shift: Float[Tensor, "B C"]
+    apart: bool
+
+    def to(self, device: torch.device | str) -> "Standing":
+        """Return it on a device."""
+        return type(self)(self.factor.to(device), self.shift.to(device), self.apart)
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some examples.
 
     Attributes:
         levels: the units of each granularity: of each input, finest first.
-        targets: for each head, the index of each example's label (B,), or its numbers (B, K).
+        targets: for each head, the index of each example's label (B,), or its numbers (B, K); of a
+            forecast (B, C, H).
         mix: with what the examples are mixed; None for nothing.
+        standing: what turns forecasts to standardised readings; None where nothing is foretold.
     """
 
     levels: tuple[Packed, ...]
     targets: Mapping[str, Shaped[Tensor, "B *any"]]
     mix: Mix | None = None
+    standing: Standing | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
 
+    @property
+    def examples(self) -> int:
+        """How many examples the network sees: B, or B x C where each channel is one."""
+        return self.standing.factor.numel() if self.standing is not None and self.standing.apart else len(self)
+
+    def restored(self, outputs: Float[Tensor, "N _"]) -> Float[Tensor, "B _"]:
+        """Return the outputs of a head, forecasts as standardised readings, one row an example of the batch."""
+        if self.standing is None:
+            return outputs
+        factor, shift = self.standing.factor.unsqueeze(2), self.standing.shift.unsqueeze(2)
+        return (outputs.reshape(*self.standing.factor.shape, -1) * factor + shift).flatten(1)
+
     def to(self, device: torch.device | str) -> "Batch":
         """Return the batch on a device."""
         targets = {name: values.to(device) for name, values in self.targets.items()}
-        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix)
+        standing = None if self.standing is None else self.standing.to(device)
+        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix, standing)
 
 
 def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator | None = None) -> Batch:
@@ -97,7 +132,17 @@ def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator
     return Batch(
         levels=tuple(map(_packed, units)),
         targets={name: torch.from_numpy(values[rows]) for name, values in shard.targets.items()},
+        standing=_standing(shard, rows),
     )
+
+
+def _standing(shard: Shard, rows: Int[np.ndarray, " B"]) -> Standing | None:
+    if shard.foretells is None:
+        return None
+    (stored,) = shard.inputs.values()
+    assert isinstance(stored, Dense), "windows are of one length"
+    factor, shift = shard.foretells.standing(stored.raws[rows])
+    return Standing(torch.from_numpy(factor), torch.from_numpy(shift), shard.foretells.apart)
 
 
 def _packed(units: Units) -> Packed:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist.data.augment import augment
-from mgdist.data.raws import open_raws
+from mgdist.data.raws import open_raws, open_windows
 from mgdist.data.seen import Seen
 from mgdist.data.spec_augment import masked
 from mgdist.data.stored import Dense, Ragged, Stored
@@ -47,12 +47,15 @@ class Shard:
     Attributes:
         folder: where its arrays and raw values lie.
         inputs: the examples, by input.
-        targets: for each head, (R,) int64 index of each row's label, or (R, K) float32.
+        targets: for each head, (R,) int64 index of each row's label, or (R, K) float32; of a forecast the standardised
+            readings that follow each window, (R, C, H) over the memory of one table.
+        foretells: the input whose windows the rows are; None where nothing is foretold.
     """
 
     folder: Path
     inputs: Mapping[str, Stored]
     targets: Mapping[str, NDArray[Any]]
+    foretells: SeriesInput | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
@@ -97,6 +100,11 @@ class Shard:
             varied: how the examples of an input are varied each time they are seen, as the job asks for it.
         """
         stored = {name: _open(folder / name, fitted, varied.get(name)) for name, fitted in inputs.items()}
+        for name, fitted in inputs.items():
+            if isinstance(fitted, SeriesInput) and (windows := open_windows(folder / name)) is not None:
+                scaled = replace(windows, table=fitted.scaled(windows.table))
+                (head,) = heads
+                return cls(folder, stored, {head: scaled[:][1].swapaxes(1, 2)}, fitted)
         return cls(folder, stored, {name: np.load(folder / TARGETS.format(name=name)) for name in heads})
 
 

@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 
 from mgdist.data.dataset import ABOUT, FORMAT, SEEN, TARGETS, Dataset, Shard, is_dense
 from mgdist.data.fitting.fit import fit
-from mgdist.data.raws import save, save_raws
+from mgdist.data.fitting.series import fit_series
+from mgdist.data.forecast import tables_json, task_of, windows_of
+from mgdist.data.raws import save, save_raws, save_windows
 from mgdist.data.seen import look_through
 from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.read import read
 from mgdist.data.split import Splits, split
 from mgdist.data.stored import Ragged, save_dense, save_ragged
 from mgdist.data.targets import encode
+from mgdist.data.windows import Windows
 from mgdist.errors import DataError
 from mgdist.job.audio import AudioSpec
 from mgdist.job.image import ImageSpec
+from mgdist.job.series import SeriesSpec
 from mgdist.job.spec import Job
+from mgdist.job.task import ForecastSpec
 from mgdist.runs import reported, write
 from mgdist_edge.errors import InputError
 from mgdist_edge.inputs import Input, parts_of
@@ -42,7 +47,10 @@ def prepare(job: Job, folder: Path) -> Dataset:
         DataError: the source, a column, a record, a label or a split is wrong; says where, and what to do.
         RunError: the folder cannot be written.
     """
-    splits = split(read(job), job)
+    given = read(job)
+    if isinstance(job.task, ForecastSpec):
+        return _prepare_windows(job, windows_of(given, job), folder)
+    splits = split(given, job)
     _check_batch(job, len(splits.train))
     first, task = next(iter(splits.tasks.items()))
     inputs = fit(job, splits.train.raws, encode(task, splits.train.targets[first]))
@@ -55,6 +63,34 @@ def prepare(job: Job, folder: Path) -> Dataset:
             write(folder / name, part)
         _look_through(folder, inputs, splits.tasks)
         write(folder / ABOUT, json.dumps({**_about(splits, inputs), "augment": _augment(job)}, indent=1))
+    return Dataset.open(folder)
+
+
+def _prepare_windows(job: Job, windows: Mapping[str, Windows], folder: Path) -> Dataset:
+    """Write the stretches of one long series that the windows of each split are cut from."""
+    _check_batch(job, len(windows["train"]))
+    ((name, spec),), ((head, _),) = job.inputs.items(), job.heads.items()
+    assert isinstance(spec, SeriesSpec), "checked by conflicts"
+    fitted = fit_series([windows["train"].table], spec, job.windows_of(name))
+    with reported(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ABOUT).unlink(missing_ok=True)
+        for split_name, each in windows.items():
+            place = folder / split_name / name
+            place.mkdir(parents=True, exist_ok=True)
+            save_windows(place, each)
+            save_dense(place, None, fitted.lengths(each[:1][0]))
+        about = {
+            "format": FORMAT,
+            "tasks": {head: task_json(task_of(job, fitted))},
+            "inputs": {name: fitted.as_json()},
+            "digest": sha256(json.dumps(tables_json(windows)).encode()).hexdigest(),
+            "rows": {split_name: len(each) for split_name, each in windows.items()},
+            "skipped": dict.fromkeys(windows, 0),
+            "skipped_first": dict.fromkeys(windows, ()),
+            "augment": {},
+        }
+        write(folder / ABOUT, json.dumps(about, indent=1))
     return Dataset.open(folder)
 
 

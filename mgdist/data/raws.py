@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist.data.windows import Windows
 from mgdist.runs import write
 from mgdist_edge.raws import Raw
 
 LINES, ARRAYS, FIRST = "raws.jsonl", "raws.npy", "raws_first.npy"
+TABLE, WINDOWS = "table.npy", "windows.json"
 
 
 def save_raws(folder: Path, raws: Sequence[Raw]) -> None:
@@ -26,8 +28,24 @@ def save_raws(folder: Path, raws: Sequence[Raw]) -> None:
         save(folder / FIRST, np.cumsum([0, *map(len, arrays)]))
 
 
+def save_windows(folder: Path, windows: Windows) -> None:
+    """Write the stretch of a table that windows are cut from, and how they are cut."""
+    save(folder / TABLE, windows.table)
+    about = {"lookback": windows.lookback, "horizon": windows.horizon, "stride": windows.stride}
+    write(folder / WINDOWS, json.dumps(about))
+
+
+def open_windows(folder: Path) -> Windows | None:
+    """Return the windows that lie in a folder; None where there are examples of another kind."""
+    if not (folder / WINDOWS).is_file():
+        return None
+    return Windows(np.load(folder / TABLE), **json.loads((folder / WINDOWS).read_text()))
+
+
 def open_raws(folder: Path) -> Sequence[Raw]:
     """Return the raw values that lie in a folder, in the order of the examples."""
+    if (windows := open_windows(folder)) is not None:
+        return Arrays(windows[:][0], None)
     if (folder / LINES).is_file():
         with (folder / LINES).open(encoding="utf-8") as file:
             return [json.loads(line) for line in file]

@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from mgdist.data.raws import ARRAYS, save
+from mgdist.data.raws import ARRAYS, open_windows, save
 from mgdist_edge.image import ImageInput
 from mgdist_edge.series import SeriesInput
 from mgdist_edge.views import Views
@@ -168,8 +168,10 @@ class Dense:
         if self.vary is not None and chance is not None:
             raws = self.vary(raws, chance)
         finer, found = 0, []
-        for samples, lengths in zip(self.cutter.cut(raws), self.lengths, strict=True):
-            found.append(_full(samples, lengths, finer, len(rows)))
+        cut = self.cutter.cut(raws)
+        assert cut[0] is not None, "the finest level reads a raw view"
+        for samples, lengths in zip(cut, self.lengths, strict=True):
+            found.append(_full(samples, lengths, finer, len(cut[0])))
             finer = len(lengths)
         return tuple(found if self.places is None else [found[place] for place in self.places])
 
@@ -184,13 +186,18 @@ class Dense:
 
     def views(self, row: int) -> Views:
         """Return the views of one example, as the device cuts them."""
+        if isinstance(self.cutter, SeriesInput):
+            return self.cutter.viewed(self.raws[row])
         cut = self.cutter.cut(self.raws[row : row + 1])
         return Views(tuple(map(_unpadded, cut, self.lengths)), self.lengths)
 
     @classmethod
     def open(cls, folder: Path, cutter: Cutter, vary: Vary | None = None) -> "Dense":
         """Map what :func:`save_dense` wrote into memory."""
-        raws = _mapped(folder / DENSE if (folder / DENSE).is_file() else folder / ARRAYS)
+        if (windows := open_windows(folder)) is not None:
+            raws = windows[:][0]
+        else:
+            raws = _mapped(folder / DENSE if (folder / DENSE).is_file() else folder / ARRAYS)
         return cls(raws, cutter, tuple(np.load(folder / LENGTHS).values()), vary)
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.parse import Target
 from mgdist.errors import DataError
-from mgdist.job.task import ClassifySpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 
 def fit_task(head: Head, targets: Sequence[Target], field: str) -> Task:
@@ -50,6 +50,8 @@ def fit_task(head: Head, targets: Sequence[Target], field: str) -> Task:
                     "choose another column"
                 )
             return Regress(names, tuple(mean.tolist()), tuple(std.tolist()))
+        case ForecastSpec():
+            raise AssertionError("the windows of a long series are its targets")
         case _ as never:
             assert_never(never)
 
@@ -73,6 +75,8 @@ def encode(task: Task, targets: Sequence[Target]) -> NDArray[Any]:
             return encoded
         case Regress(_, mean, std):
             return ((np.array(targets, np.float64) - mean) / std).astype(np.float32)
+        case Forecast():
+            raise AssertionError("the windows of a long series are its targets")
         case _ as never:
             assert_never(never)
 
@@ -85,7 +89,7 @@ def require_known(name: str, examples: Examples, tasks: Mapping[str, Task], head
     """
     for head, task in tasks.items():
         spec = heads[head]
-        if isinstance(task, Regress) or (isinstance(spec, MultiLabelSpec) and spec.labels is not None):
+        if isinstance(task, Regress | Forecast) or (isinstance(spec, MultiLabelSpec) and spec.labels is not None):
             continue
         given = examples.targets[head]
         found = {label for each in given for label in ((each,) if isinstance(each, str) else each)}

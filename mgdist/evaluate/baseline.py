@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.data.stored import Dense, Stored
+from mgdist.evaluate.last import foretold
 from mgdist.evaluate.scores import Scores, score_head
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
 from mgdist_edge.series import SeriesInput
 from mgdist_edge.table import TableInput
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 from mgdist_edge.text import TextInput
 
 SPLITS = ("valid", "test")
@@ -40,6 +41,9 @@ def baseline(dataset: Dataset) -> dict[str, dict[str, Scores]]:
     Returns:
         the scores of each head on the splits ``valid`` and ``test``.
     """
+    (task, *_) = dataset.tasks.values()
+    if isinstance(task, Forecast):
+        return foretold(dataset, task)
     features = _features(dataset)
     scores: dict[str, dict[str, Scores]] = {split: {} for split in SPLITS}
     for name, task in dataset.tasks.items():
@@ -135,6 +139,8 @@ def _learned(task: Task, features: Sequence[Any], targets: NDArray[Any], machine
         case Regress():
             ridge = Ridge().fit(train, targets)
             return [ridge.predict(each).reshape(-1, task.outputs).astype(np.float64) for each in others]
+        case Forecast():
+            raise AssertionError("windows are learned from without a copy of all of them")
 
 
 def _classifier(inputs: Iterable[Input]) -> Any:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from mgdist.evaluate.classes import ClassScores, score_classes
 from mgdist.evaluate.labels import LabelScores, score_labels
-from mgdist.evaluate.values import ValueScores, score_values
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist.evaluate.values import ValueScores, score_forecast, score_values
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 Scores = ClassScores | LabelScores | ValueScores
 Heads = Mapping[str, Scores]
@@ -40,6 +40,8 @@ def score_head(task: Task, outputs: Float[np.ndarray, "N K"], targets: NDArray[A
             return score_labels(outputs, targets)
         case Regress():
             return score_values(outputs, targets)
+        case Forecast():
+            return score_forecast(task, outputs, targets)
         case _ as never:
             assert_never(never)
 

@@ -6,14 +6,14 @@ from mgdist.job.data import columns_of_input
 from mgdist.job.spec import Job
 from mgdist.job.task import columns_of
 from mgdist_edge.manifest import Level, Manifest
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
 
 
 def card(manifest: Manifest, job: Job) -> str:
     """Return a bundle's README in Markdown."""
     levels = "\n".join(map(_level, manifest.levels))
     summaries = ", ".join(f"`{level.key}` float32 (1, {level.width})" for level in manifest.levels)
-    outputs = ", ".join(f"`{name}` float32 (1, {task.outputs})" for name, task in manifest.tasks.items())
+    outputs = ", ".join(f"`{name}` float32 (1, {head_outputs(task)})" for name, task in manifest.tasks.items())
     metrics = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
     heads = "\n".join(f"- `{name}`: {_task(task)}" for name, task in manifest.tasks.items())
     reads = ", ".join(column for spec in job.inputs.values() for _, column in columns_of_input(spec))
@@ -63,5 +63,8 @@ def _task(task: Task) -> str:
             return f"any of {len(labels)} labels, each with a probability of its own"
         case Regress(names):
             return f"{', '.join(names)}, standardised by the mean and the deviation in `manifest.json`"
+        case Forecast(columns, horizon):
+            each = "one run a channel" if task.apart else "all channels in one run"
+            return f"the next {horizon} readings of {', '.join(columns)}; {each}, on the scale of the example"
         case _ as never:
             assert_never(never)

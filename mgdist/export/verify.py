@@ -20,7 +20,7 @@ from mgdist.data.dataset import Shard
 from mgdist.errors import ConvertError
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.runtime import Runtime
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 CLOSE = 0.02
 """Standard deviations that two numbers may differ by and still be called the same answer."""
@@ -67,7 +67,7 @@ def _equal(task: Task, device: NDArray[np.float32], trained: NDArray[np.float32]
             return np.asarray(device.argmax(1) == trained.argmax(1))
         case MultiLabel():
             return np.asarray(((device >= 0.5) == (trained >= 0.5)).all(1))
-        case Regress():
+        case Regress() | Forecast():
             return np.asarray((np.abs(device - trained) <= CLOSE).all(1))
         case _ as never:
             assert_never(never)

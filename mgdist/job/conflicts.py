@@ -28,7 +28,7 @@ from mgdist.job.spec import Job
 from mgdist.job.strategy_conflicts import regularising_mistakes, strategy_mistakes
 from mgdist.job.table import GRANULARITIES as TABLE
 from mgdist.job.table import TableSpec
-from mgdist.job.task import ClassifySpec, MultiLabelSpec, SeveralSpec
+from mgdist.job.task import ClassifySpec, ForecastSpec, MultiLabelSpec, SeveralSpec
 from mgdist.job.text import GRANULARITIES as TEXT
 from mgdist.job.text import TextSpec
 from mgdist.job.train import DeepSpeedSpec
@@ -41,6 +41,7 @@ METRICS = {
     "ordinal": ("accuracy", "macro_f1", "auc"),
     "multi_label": ("micro_f1", "macro_f1", "subset_accuracy"),
     "regress": ("r2", "mse", "mae"),
+    "forecast": ("r2", "mse", "mae", "pinball"),
 }
 """What each kind of head can be chosen by."""
 
@@ -48,7 +49,7 @@ METRICS = {
 def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
     found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
-    found += [*strategy_mistakes(job), *regularising_mistakes(job)]
+    found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]
@@ -221,6 +222,41 @@ def _learning(job: Job) -> Iterator[Mistake]:
     if metric not in (None, "loss", *known):
         told = ", ".join(dict.fromkeys(known))
         yield Mistake("train.metric", f"expected loss or one that the task has: {told}; got {metric}")
+
+
+def _forecast(job: Job) -> Iterator[Mistake]:
+    """A forecast reads windows of one long series, and nothing else."""
+    if isinstance(job.task, SeveralSpec):
+        for name, head in job.task.heads.items():
+            if isinstance(head, ForecastSpec):
+                yield Mistake(f"task.heads.{name}.kind", "a forecast is learned alone; make it the job's only task")
+    inputs = list(job.inputs.values())
+    if not isinstance(job.task, ForecastSpec):
+        for spec in inputs:
+            if isinstance(spec, SeriesSpec) and spec.layout == "long" and spec.id is None:
+                yield Mistake("data.input.id", "expected a column, since one long series is for forecasts only")
+            if isinstance(spec, SeriesSpec) and spec.channels == "apart" and len(spec.columns) > 1:
+                yield Mistake("data.input.channels", "only forecasts read channels apart; use together")
+        return
+    wanted = job.task.quantiles
+    if wanted is not None and (0.5 not in wanted or list(wanted) != sorted(set(wanted))):
+        yield Mistake("task.quantiles", f"expected rising numbers with 0.5 among them; got {list(wanted)}")
+    if job.train.metric == "pinball" and wanted is None:
+        yield Mistake("train.metric", "pinball needs task.quantiles; give them, or choose another metric")
+    if len(inputs) != 1 or not isinstance(spec := inputs[0], SeriesSpec):
+        got = ", ".join(each.kind for each in inputs)
+        yield Mistake("data.input.kind", f"a forecast reads one series; got {got}")
+        return
+    if spec.layout != "long" or spec.id is not None:
+        yield Mistake("data.input.layout", "a forecast reads one long series; use layout: long, and leave id out")
+    if spec.length is None:
+        yield Mistake("data.input.length", "a forecast needs the readings that it looks back on, such as 336")
+    if spec.scaling != "standard":
+        yield Mistake("data.input.scaling", f"a forecast is scored on standardised readings; got {spec.scaling}")
+    if job.data.limit is not None:
+        yield Mistake("data.limit", "rows of one long series cannot be drawn; leave it out, or use task.stride")
+    if job.data.on_bad_record == "skip":
+        yield Mistake("data.on_bad_record", "a row that is left out is a gap in the series; use data.input.missing")
 
 
 def _training(job: Job) -> Iterator[Mistake]:

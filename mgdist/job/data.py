@@ -114,8 +114,8 @@ def columns_of_input(spec: InputSpec) -> tuple[tuple[str, str], ...]:
             return tuple(("columns", name) for name in columns)
         case ImageSpec(column=column):
             return (("column", column),)
-        case SeriesSpec(columns=columns):
-            return tuple(("columns", name) for name in columns)
+        case SeriesSpec(columns=columns, time=time):
+            return (*(("columns", name) for name in columns), *((("time", time),) if time else ()))
         case AudioSpec(column=column, rate_column=rate):
             return (("column", column), *((("rate_column", rate),) if rate else ()))
         case TableSpec():

@@ -19,7 +19,7 @@ from mgdist.job.series import SeriesSpec
 from mgdist.job.shapes import Shape, shapes, unit_counts, unit_operations, units
 from mgdist.job.spec import Job
 from mgdist.job.table import TableSpec
-from mgdist.job.task import ClassifySpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
 from mgdist.job.text import TextSpec
 
 SMALLEST_VOCABULARY = 2
@@ -161,6 +161,8 @@ def _outputs(head: Head) -> int:
             return len(labels or (0,))
         case RegressSpec(targets=targets):
             return len(targets)
+        case ForecastSpec(horizon=horizon, quantiles=quantiles):
+            return horizon * len(quantiles or (0.5,))
         case _ as never:
             assert_never(never)
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from mgdist.job.strict import Names, Spec
+from mgdist.job.strict import Names, Spec, as_tuple
 from mgdist_edge.names import ONLY_HEAD
 
 
@@ -49,7 +49,27 @@ class RegressSpec(Spec):
     """columns of the numbers"""
 
 
-Head = Annotated[ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec, Field(discriminator="kind")]
+class ForecastSpec(Spec):
+    """The readings that follow each window of one long series."""
+
+    kind: Literal["forecast"]
+    horizon: int = Field(ge=1, le=4096)
+    """readings of each channel that are foretold"""
+    quantiles: (
+        Annotated[
+            tuple[Annotated[float, Field(gt=0, lt=1)], ...],
+            BeforeValidator(as_tuple),
+            Field(min_length=1, max_length=99),
+        ]
+        | None
+    ) = None
+    """which quantiles are foretold, rising and with 0.5 (Koenker and Bassett, "Regression Quantiles", 1978); null: the
+    mean"""
+    stride: int = Field(1, ge=1)
+    """rows from one training window to the next; validation and test use every window"""
+
+
+Head = Annotated[ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | ForecastSpec, Field(discriminator="kind")]
 
 
 class SeveralSpec(Spec):
@@ -62,7 +82,9 @@ class SeveralSpec(Spec):
     """how much the loss of a head counts; 1 where it is not named"""
 
 
-Task = Annotated[ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | SeveralSpec, Field(discriminator="kind")]
+Task = Annotated[
+    ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | ForecastSpec | SeveralSpec, Field(discriminator="kind")
+]
 
 
 def heads_of(task: Task) -> dict[str, Head]:
@@ -75,5 +97,7 @@ def columns_of(head: Head) -> tuple[tuple[str, str], ...]:
     match head:
         case RegressSpec(targets=targets):
             return tuple(("targets", name) for name in targets)
+        case ForecastSpec():
+            return ()
         case _:
             return (("label", head.label),)

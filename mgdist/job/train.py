@@ -45,8 +45,8 @@ class PlateauSpec(Spec):
     """epochs without a better metric that are waited for before it falls"""
 
 
-Metric = Literal["accuracy", "macro_f1", "auc", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "loss"]
-LESS_IS_BETTER: tuple[Metric, ...] = ("mse", "mae", "loss")
+Metric = Literal["accuracy", "macro_f1", "auc", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "pinball", "loss"]
+LESS_IS_BETTER: tuple[Metric, ...] = ("mse", "mae", "pinball", "loss")
 
 Engine = Annotated[TorchSpec | DeepSpeedSpec, Field(discriminator="kind")]
 

@@ -42,7 +42,7 @@ from mgdist.models.network import Network, key_of
 from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
 from mgdist_edge.inputs import Input
 from mgdist_edge.table import TableInput
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
 from mgdist_edge.text import TextInput
 
 NOTHING_SEEN: Mapping[str, Seen] = MappingProxyType({})
@@ -108,6 +108,8 @@ def _head(task: Task, width: int, *, reads_classes: bool) -> nn.Module:
             return LinearHead(width=width, outputs=task.outputs, reads_classes=reads_classes)
         case Regress():
             return LinearHead(width=width, outputs=task.outputs)
+        case Forecast():
+            return LinearHead(width=width, outputs=head_outputs(task), from_nothing=True)
         case Ordinal():
             return OrdinalHead(width=width, outputs=task.outputs)
         case _ as never:

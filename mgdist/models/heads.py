@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 
 class LinearHead(nn.Module):
@@ -16,14 +16,18 @@ class LinearHead(nn.Module):
         width: F, numbers of the fused vector.
         outputs: K.
         reads_classes: the first K numbers of the fused vector speak for the classes, one each; start by reading them.
+        from_nothing: start with zeros, which for a forecast is to repeat what its example was normalised by.
     """
 
     READ = 0.5
     """What a number that speaks for a class counts at first."""
 
-    def __init__(self, *, width: int, outputs: int, reads_classes: bool = False) -> None:
+    def __init__(self, *, width: int, outputs: int, reads_classes: bool = False, from_nothing: bool = False) -> None:
         super().__init__()
         self.linear = nn.Linear(width, outputs)
+        if from_nothing:
+            nn.init.zeros_(self.linear.weight)
+            nn.init.zeros_(self.linear.bias)
         if reads_classes:
             with torch.no_grad():
                 self.linear.weight[:, :outputs] *= 0.1
@@ -70,7 +74,7 @@ def activated(task: Task, outputs: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]
             return torch.softmax(outputs, 1)
         case MultiLabel():
             return torch.sigmoid(outputs)
-        case Regress():
+        case Regress() | Forecast():
             return outputs
         case _ as never:
             assert_never(never)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mgdist.data.batches import Batch, Mix
+from mgdist.data.batches import Batch
 from mgdist.job.phases import TOP, Phase
 
 
@@ -57,18 +57,18 @@ class Network(nn.Module):
         """
         summaries = self.summaries(batch, phase)
         if phase is None:
-            return self._answers(summaries, batch.mix)
-        found = self._answers(summaries, batch.mix) if phase.heads else {}
+            return self._answers(summaries, batch)
+        found = self._answers(summaries, batch) if phase.heads else {}
         spoken = dict(zip(phase.levels, summaries, strict=True))
         for level in phase.auxiliary:
             for name, head in cast(nn.ModuleDict, self.auxiliary[key_of(level)]).items():
-                found[auxiliary_name(level, name)] = head(self.dropout(spoken[level]))
+                found[auxiliary_name(level, name)] = batch.restored(head(self.dropout(spoken[level])))
         return found
 
-    def _answers(self, summaries: list[Float[Tensor, "B _"]], mix: Mix | None) -> dict[str, Float[Tensor, "B _"]]:
-        fused = self.dropout(self.fusion(summaries))
+    def _answers(self, summaries: list[Float[Tensor, "B _"]], batch: Batch) -> dict[str, Float[Tensor, "B _"]]:
+        fused, mix = self.dropout(self.fusion(summaries)), batch.mix
         fused = mix.of(fused) if mix is not None and mix.fused else fused
-        return {name: head(fused) for name, head in self.heads.items()}
+        return {name: batch.restored(head(fused)) for name, head in self.heads.items()}
 
     def part_of(self, parameter: str) -> tuple[str, bool]:
         """Return the part that a parameter belongs to, its level's key or TOP; and whether it is of auxiliary heads."""
@@ -109,9 +109,9 @@ class Network(nn.Module):
             mask = units.mask.to(samples.dtype)
             mask = mask if kept is None or units.members is None else mask * kept[units.members]
             vectors = self.levels[name](samples, mask, layers.get(name))
-            kept = self._kept(mask, units.owners, len(batch)) if self.training and self.unit_dropout else None
+            kept = self._kept(mask, units.owners, batch.examples) if self.training and self.unit_dropout else None
             heard = mask.sum(1) if kept is None else mask.sum(1) * kept
-            summaries.append(summary(vectors, heard, units.owners, len(batch)))
+            summaries.append(summary(vectors, heard, units.owners, batch.examples))
         return summaries
 
     def _kept(self, mask: Float[Tensor, "N S"], owners: Int[Tensor, " N"], examples: int) -> Float[Tensor, " N"]:

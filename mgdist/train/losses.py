@@ -6,6 +6,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import assert_never
 
+import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from mgdist.data.batches import Batch
 from mgdist.job.phases import Phase
 from mgdist.models.network import auxiliary_name
-from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
+from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 UNBALANCED: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -114,6 +115,8 @@ def of_head(
             return F.binary_cross_entropy_with_logits(outputs.float(), spread, reduction="none").sum(1).mean()
         case Regress():
             return F.mse_loss(outputs.float(), targets)
+        case Forecast():
+            return forecast_loss(task, outputs.float(), targets)
         case _ as never:
             assert_never(never)
 
@@ -140,3 +143,15 @@ def cross_entropy(
         return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
     each = F.cross_entropy(logits.float(), targets, label_smoothing=smoothing, reduction="none")
     return (each * balance.to(each.device)[targets]).mean()
+
+
+def forecast_loss(task: Forecast, outputs: Float[Tensor, "B K"], targets: Float[Tensor, "B C H"]) -> Float[Tensor, ""]:
+    """Return the mean squared error; where quantiles are foretold, the mean pinball loss of all of them.
+
+    After Koenker and Bassett, "Regression Quantiles", Econometrica, 1978.
+    """
+    laid = outputs.reshape(*targets.shape, task.ways)
+    if not task.quantiles:
+        return F.mse_loss(laid.squeeze(3), targets)
+    missed, shares = targets.unsqueeze(3) - laid, outputs.new_tensor(task.quantiles)
+    return torch.maximum(shares * missed, (shares - 1) * missed).mean()

@@ -140,20 +140,28 @@ def test_channels_that_are_apart_are_examples_with_the_same_numbers() -> None:
         if level is not None:
             assert there(alone).shape == (6, *level.shape[1:3], 1)
             np.testing.assert_array_equal(there(alone)[4, ..., 0], level[1, ..., 1])  # second example, second channel
-    one, three = together.examples(raws[1]), apart.examples(raws[1])
-    assert (len(one), len(three)) == (1, 3)
-    for channel, views in enumerate(three):
-        for samples, beside in zip(views.samples, one[0].samples, strict=True):
-            if samples is not None:
-                np.testing.assert_array_equal(samples[:, 0], there(beside)[:, channel])
-        assert [each.tolist() for each in views.lengths] == [each.tolist() for each in one[0].lengths]
+    one, three = together.views(raws[1]), apart.views(raws[1])
+    for samples, beside in zip(three.samples, one.samples, strict=True):
+        if samples is not None:
+            np.testing.assert_array_equal(samples, there(beside))
+    assert [each.tolist() for each in three.lengths] == [each.tolist() for each in one.lengths]
 
 
-def test_several_channels_apart_have_no_single_view() -> None:
-    line = "expected one channel, since channels are read apart; got 3; use examples"
-    with pytest.raises(InputError, match=f"^{line}$"):
-        reading(3, apart=True).views(walk(5, 3))
-    assert there(reading(apart=True).views(walk(5, 1)).samples[0]).shape == (5, 1)
+@pytest.mark.parametrize("normalize", NORMALIZES)
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_an_example_was_normalised_by_brings_its_forecast_to_standardised_readings(
+    normalize: str, apart: bool
+) -> None:
+    fitted = reading(3, normalize=normalize, apart=apart, centre=(1.0, 2.0, 3.0), spread=(2.0, 3.0, 4.0))
+    raws, future = walk(4, 20, 3), walk(4, 7, 3, seed=1)
+    seen = fitted.normalise(raws, future)
+    together = seen.reshape(4, 3, 7).swapaxes(1, 2) if apart else seen
+    factor, shift = fitted.standing(raws)
+    assert factor.shape == shift.shape == (4, 3)
+    np.testing.assert_allclose(together * factor[:, None] + shift[:, None], fitted.scaled(future), rtol=1e-4, atol=1e-4)
+    standing = fitted.views(raws[2]).standing
+    assert standing is not None
+    np.testing.assert_array_equal(np.stack(standing), np.stack([factor[2], shift[2]]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mgdist.job.data import InputSpec
 from mgdist.job.image import ImageSpec
 from mgdist.job.series import SeriesSpec
 from mgdist.job.table import TableSpec
-from mgdist.job.task import ClassifySpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
 from mgdist.job.text import TextSpec
 from mgdist_edge.errors import InputError
 
@@ -38,6 +38,8 @@ def raw_of(values: Sequence[object], spec: InputSpec) -> "Raw":
             return _text(values, spec.columns)
         case ImageSpec():
             return _pixels(values[0], spec)
+        case SeriesSpec(layout="long"):
+            return _moment(values, spec)
         case SeriesSpec():
             return _readings(values, spec)
         case AudioSpec():
@@ -61,6 +63,8 @@ def target_of(values: Sequence[object], head: Head) -> Target:
             return _labels(values[0], name)
         case RegressSpec(targets=names):
             return tuple(_number(value, name) for value, name in zip(values, names, strict=True))
+        case ForecastSpec():
+            return ()
         case _ as never:
             assert_never(never)
 
@@ -88,6 +92,15 @@ def _readings(values: Sequence[object], spec: SeriesSpec) -> "Raw":
         found = readings(dict(zip(spec.columns, values, strict=True)), spec.columns, spec.missing)
     if spec.length is not None and len(found) != spec.length:
         raise BadRecordError(f"series: expected {spec.length} readings; got {len(found)}")
+    return found
+
+
+def _moment(values: Sequence[object], spec: SeriesSpec) -> "Raw":
+    """Return one row of a long series by column, null where a reading is missing."""
+    row = {name: _cell(value, name) for name, value in zip(spec.columns, values, strict=False)}
+    found: dict[str, Cell] = {name: None if cell in (None, "") else _number(cell, name) for name, cell in row.items()}
+    if spec.time is not None:
+        found[spec.time] = _cell(values[-1], spec.time)
     return found
 
 
