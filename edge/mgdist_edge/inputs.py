@@ -16,6 +16,7 @@ from mgdist_edge.series import SeriesInput, read_series
 from mgdist_edge.table import TableInput, read_table
 from mgdist_edge.text import PADDING, UNKNOWN, TextInput
 from mgdist_edge.windows import Window
+from mgdist_edge.wordpiece import MARKS, WordPiece, read_wordpiece, wordpiece_json
 
 Input = TextInput | ImageInput | SeriesInput | AudioInput | TableInput
 """What turns raw into views."""
@@ -73,12 +74,17 @@ def read_input(name: str, asked: Fields, parts: Mapping[str, bytes]) -> Input:
 
 def _read_text(asked: Fields, tokenizer: bytes, file: str) -> TextInput:
     order = asked.whole("order", least=1, most=3)
-    vocabulary, lowercase = _read_tokenizer(tokenizer, file)
+    fields = Fields.of(parse(tokenizer, file), file)
+    pieces = _read_pieces(fields) if fields.inner("model").line("type") == "WordPiece" else None
+    vocabulary, lowercase = (pieces.vocabulary, pieces.lowercase) if pieces else _read_words(fields)
     if asked.truth("lowercase") != lowercase:
         expected = "one, if the manifest's input has lowercase"
         raise BundleError(f"{file}: normalizer: expected {expected}; got otherwise; make the bundle again")
     buckets = asked.whole("buckets", least=0 if order == 1 else 1, most=_MOST_IDS - len(vocabulary))
-    return TextInput(vocabulary, lowercase, _read_levels(asked.inner("levels")), order, buckets)
+    levels = _read_levels(asked.inner("levels"))
+    if pieces and levels["word"].length <= MARKS:
+        raise BundleError(f"{asked.where}.levels.word: expected more than {MARKS} tokens; make the bundle again")
+    return TextInput(vocabulary, lowercase, levels, order, buckets, pieces)
 
 
 def _read_levels(levels: Fields) -> dict[str, Window]:
@@ -92,15 +98,21 @@ def _read_levels(levels: Fields) -> dict[str, Window]:
     }
 
 
-def _read_tokenizer(raw: bytes, file: str) -> tuple[dict[str, int], bool]:
+def _read_pieces(fields: Fields) -> WordPiece:
+    pieces = read_wordpiece(fields)
+    if 0 in (pieces.vocabulary[name] for name in (pieces.unknown, pieces.begin, pieces.end)):
+        raise BundleError(f"{fields.where}: model.vocab: expected 0 to be the padding; make the bundle again")
+    return pieces
+
+
+def _read_words(fields: Fields) -> tuple[dict[str, int], bool]:
     """Return the vocabulary, and whether it is one of small letters."""
-    fields = Fields.of(parse(raw, file), file)
     model = fields.inner("model")
     words = model.inner("vocab").values
     ids = [value for value in words.values() if is_whole(value, 0, len(words) - 1)]
     if len(set(ids)) != len(words) or words.get(PADDING) != 0 or words.get(UNKNOWN) != 1:
         expected = f"{PADDING}: 0, {UNKNOWN}: 1, and every other id up to {len(words) - 1} once"
-        raise BundleError(f"{file}: model.vocab: expected {expected}; got others; make the bundle again")
+        raise BundleError(f"{fields.where}: model.vocab: expected {expected}; got others; make the bundle again")
     return dict(zip(words, ids, strict=True)), fields.values.get("normalizer") is not None
 
 
@@ -109,6 +121,8 @@ def tokenizer_json(fitted: TextInput) -> str:
 
     It gives the ids of single words; n-grams and the cutting into units stay with ``mgdist_edge.text``.
     """
+    if fitted.pieces:
+        return json.dumps(wordpiece_json(fitted.pieces), ensure_ascii=False, separators=(",", ":"))
     words = sorted(fitted.vocabulary.items(), key=lambda item: item[1])
     content: dict[str, object] = {
         "version": "1.0",

@@ -44,6 +44,8 @@ def _named(kind: str, facts: dict[str, str]) -> dict[str, str]:
 
 def _input(fitted: Input) -> str:
     match fitted:
+        case TextInput(pieces=pieces) if pieces is not None:
+            return f"text, {len(fitted.vocabulary):,} pieces of words"
         case TextInput():
             return f"text, {len(fitted.vocabulary):,} words, {fitted.buckets:,} hashed n-grams"
         case ImageInput(size=(height, width)):

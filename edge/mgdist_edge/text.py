@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mgdist_edge.errors import InputError
 from mgdist_edge.views import Views
 from mgdist_edge.windows import Window
+from mgdist_edge.wordpiece import MARKS, WordPiece
 
 PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
 """The first two words of every vocabulary: ids 0 and 1."""
@@ -48,6 +49,8 @@ class TextInput:
         levels: granularity -> what a unit covers, finest first.
         order: longest n-gram with an id of its own; 1 is words only.
         buckets: ids that the hashed n-grams share, behind those of the words.
+        pieces: the tokenizer of a pre-trained encoder, in place of words: then the vocabulary is its own, in which
+            id 1 has no meaning, and each unit of the finest level stands between two tokens of its own.
     """
 
     vocabulary: Mapping[str, int]
@@ -55,6 +58,7 @@ class TextInput:
     levels: Mapping[str, Window]
     order: int = 1
     buckets: int = 0
+    pieces: WordPiece | None = None
     kind = "text"
     axes = 1
 
@@ -105,13 +109,20 @@ class TextInput:
 
     def _units(self, part: str) -> Iterator[list[int]]:
         """Yield the keys of the words in each unit of the finest level, at most as many as that level allows."""
-        lookup, longest = self.vocabulary.get, self.levels["word"].length
+        longest = self.levels["word"].length - (MARKS if self.pieces else 0)
         for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
-            keys = [lookup(word) or stranger(word) for word in words(piece, lowercase=self.lowercase)]
+            keys = self._keys(piece)
             if len(self.levels) == 1:
                 keys = keys[:longest]
             for start in range(0, len(keys), longest):
-                yield keys[start : start + longest]
+                unit = keys[start : start + longest]
+                yield self.pieces.unit(unit) if self.pieces else unit
+
+    def _keys(self, text: str) -> list[int]:
+        if self.pieces:
+            return self.pieces.ids(text)
+        lookup = self.vocabulary.get
+        return [lookup(word) or stranger(word) for word in words(text, lowercase=self.lowercase)]
 
     def as_json(self) -> dict[str, Any]:
         """Return what a manifest holds; the vocabulary travels as tokenizer.json."""

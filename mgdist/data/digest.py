@@ -8,8 +8,10 @@ from typing import assert_never
 from mgdist.data.sources.docstrings import versions_of
 from mgdist.data.sources.files import addresses, find, unreadable
 from mgdist.data.sources.folders import files_below, folders_of
+from mgdist.job.checkpoint import FILES
 from mgdist.job.data import DocstringsSpec, FilesSpec, FoldersSpec, HuggingFaceSpec, SklearnSpec
 from mgdist.job.spec import Job
+from mgdist.job.text import TextSpec, WordPieceSpec
 from mgdist.runs import digest as digest_of
 
 
@@ -18,11 +20,25 @@ def digest(job: Job) -> str:
 
     Files of this machine count with their content; those elsewhere with what their file system tells of them
     (size, time, tag); docstrings with the versions of the packages; a data set of the Hugging Face hub with its
-    name and configuration only, since asking the hub would need a connection.
+    name and configuration only, since asking the hub would need a connection. A pre-trained checkpoint counts with
+    the content of its files.
 
     Raises:
         DataError: a file or a package is missing, or may not be read.
     """
+    checkpoints = _of_checkpoints(job)
+    return digest_of(_of_source(job), checkpoints) if checkpoints else _of_source(job)
+
+
+def _of_checkpoints(job: Job) -> list[list[str]]:
+    """Return the digests of the files of each checkpoint; an encoder's is that of its tokenizer."""
+    asked = [spec.tokenizer for spec in job.inputs.values() if isinstance(spec, TextSpec)]
+    folders = [Path(tokenizer.path) for tokenizer in asked if isinstance(tokenizer, WordPieceSpec)]
+    where = "data.input.tokenizer.path"
+    return [[_of_file(folder / name, where) for name in FILES if (folder / name).is_file()] for folder in folders]
+
+
+def _of_source(job: Job) -> str:
     match job.data.source:
         case FilesSpec() as spec:
             named = {field: address for field, address in addresses(spec).items() if address is not None}

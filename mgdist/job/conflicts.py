@@ -16,12 +16,14 @@ from mgdist.job.encoders import (
     LstmSpec,
     MlpSpec,
     NoneSpec,
+    PretrainedSpec,
     RnnSpec,
     TransformerSpec,
 )
 from mgdist.job.image import GRANULARITIES as IMAGE
 from mgdist.job.image import ImageSpec, image_mistakes
 from mgdist.job.mistakes import Mistake
+from mgdist.job.pretrained import pretrained_mistakes
 from mgdist.job.series import SeriesSpec, series_mistakes
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
@@ -49,7 +51,7 @@ METRICS = {
 def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
     found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
-    found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job)]
+    found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]
@@ -140,8 +142,8 @@ def _encoder(path: str, level: LevelSpec, width: int, axes: int = 1) -> Iterator
         case NoneSpec():
             if level.width is not None:
                 yield Mistake(wide, "a level without an encoder is as wide as its samples; use null, or encoder bag")
-        case BagSpec() | MlpSpec():
-            pass
+        case BagSpec() | MlpSpec() | PretrainedSpec():
+            pass  # what a checkpoint must fit is told by pretrained_mistakes
         case _ as never:
             assert_never(never)
 

@@ -5,6 +5,7 @@ Legend: C channels of a sample, D width of a state, S samples of a unit.
 
 from typing import assert_never
 
+from mgdist.job.checkpoint import read_checkpoint
 from mgdist.job.encoders import (
     AttentionPoolSpec,
     BagSpec,
@@ -15,6 +16,7 @@ from mgdist.job.encoders import (
     MlpSpec,
     NoneSpec,
     Pool,
+    PretrainedSpec,
     RnnSpec,
     TransformerSpec,
     halved,
@@ -62,6 +64,12 @@ def encoder_cost(spec: Encoder, channels: int, width: int, length: int, axes: in
             places = samples * width if spec.positions == "learned" else 0
             norms = (2 * layers + 1) * 2 * width
             return count + norms + places, samples * (count + layers * 2 * samples * width)
+        case PretrainedSpec(layers=kept):
+            known = read_checkpoint(spec.path)
+            block = linear(width, 3 * width) + linear(width, width) + linear(width, known.inner)
+            count = (kept or known.layers) * (block + linear(known.inner, width))
+            norms, looks = (2 * (kept or known.layers) + 1) * 2 * width, (kept or known.layers) * 2 * samples * width
+            return count + norms + samples * width, samples * (count + looks)
         case _ as never:
             assert_never(never)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from mgdist.job.strict import Spec, as_tuple
+from mgdist.job.strict import Folder, Spec, as_tuple
 
 
 class AttentionPoolSpec(Spec):
@@ -126,8 +126,32 @@ class TransformerSpec(Spec):
     """a learned vector for each place of a unit; none: the order of the samples does not matter"""
 
 
+def _learning(value: Any) -> str:
+    return "name]" if isinstance(value, str) else "number]"
+
+
+class PretrainedSpec(Spec):
+    """A pre-trained encoder (Devlin et al., "BERT", 2019), of words that its own tokenizer makes.
+
+    The widths of the level and of the embedding are those of the checkpoint.
+    """
+
+    kind: Literal["pretrained"]
+    path: Folder
+    """folder of the checkpoint, as transformers saves it: config.json and model.safetensors"""
+    layers: int | None = Field(None, ge=1, le=96)
+    """blocks that are kept, from the first on; null: all"""
+    train: Annotated[
+        Annotated[Literal["all", "none"], Tag("name]")] | Annotated[int, Field(ge=1, le=96), Tag("number]")],
+        Discriminator(_learning),
+    ] = "all"
+    """what goes on learning: all, the embedding too; the last so many blocks; or none"""
+    lr_factor: float = Field(1.0, gt=0, le=1)
+    """its learning rate as a share of train.lr, which what stands above it has"""
+
+
 Encoder = Annotated[
-    NoneSpec | BagSpec | MlpSpec | ConvSpec | RnnSpec | GruSpec | LstmSpec | TransformerSpec,
+    NoneSpec | BagSpec | MlpSpec | ConvSpec | RnnSpec | GruSpec | LstmSpec | TransformerSpec | PretrainedSpec,
     Field(discriminator="kind"),
 ]
 

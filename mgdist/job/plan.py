@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from mgdist.job.audio import AudioSpec
+from mgdist.job.checkpoint import read_checkpoint
 from mgdist.job.compress import Method
 from mgdist.job.cost import encoder_cost, linear, pool_cost
 from mgdist.job.data import InputSpec
@@ -20,7 +21,7 @@ from mgdist.job.shapes import Shape, shapes, unit_counts, unit_operations, units
 from mgdist.job.spec import Job
 from mgdist.job.table import TableSpec
 from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
-from mgdist.job.text import TextSpec
+from mgdist.job.text import TextSpec, WordPieceSpec
 
 SMALLEST_VOCABULARY = 2
 """Padding and the unknown word are always there."""
@@ -136,6 +137,9 @@ def plan(job: Job) -> Plan:
 def _tables(job: Job, spec: InputSpec, *, fewest: bool) -> list[tuple[int, int]]:
     """Return rows and width of the embedding that an input needs, if it does."""
     match spec:
+        case TextSpec(tokenizer=WordPieceSpec(path=path)):
+            buckets = job.model.embedding.ngrams.buckets if job.model.embedding.ngrams else 0
+            return [(read_checkpoint(path).vocabulary + buckets, job.model.embedding.width or job.model.width)]
         case TextSpec(vocabulary=vocabulary):
             buckets = job.model.embedding.ngrams.buckets if job.model.embedding.ngrams else 0
             rows = (SMALLEST_VOCABULARY if fewest else vocabulary) + buckets

@@ -1,9 +1,10 @@
 """What every spec has in common, and the quantities that people write with a unit."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
@@ -40,4 +41,6 @@ def as_tuple(value: Any) -> Any:
 
 Bytes = Annotated[int, BeforeValidator(lambda v: round(q) if isinstance(q := quantity(v, BYTES, "2 MB"), float) else q)]
 Seconds = Annotated[float, BeforeValidator(lambda v: quantity(v, SECONDS, "20 ms"))]
+Folder = Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).expanduser().absolute()))]
+"""Written out from where the job is loaded, since Ray's workers stand in another folder."""
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]

@@ -10,6 +10,7 @@ from torch import nn
 
 from mgdist.data.seen import Seen
 from mgdist.errors import JobError
+from mgdist.job.checkpoint import read_checkpoint
 from mgdist.job.encoders import (
     AttentionPoolSpec,
     BagSpec,
@@ -20,6 +21,7 @@ from mgdist.job.encoders import (
     MlpSpec,
     NoneSpec,
     Pool,
+    PretrainedSpec,
     RnnSpec,
     TransformerSpec,
 )
@@ -33,6 +35,7 @@ from mgdist.models.encoders.conv import ConvEncoder
 from mgdist.models.encoders.conv2d import Conv2dEncoder
 from mgdist.models.encoders.mlp import MlpEncoder
 from mgdist.models.encoders.none import NoEncoder
+from mgdist.models.encoders.pretrained import PretrainedEncoder
 from mgdist.models.encoders.recurrent import RecurrentEncoder
 from mgdist.models.encoders.transformer import TransformerEncoder
 from mgdist.models.fusion import ConcatFusion, DeepFusion, GatedFusion
@@ -53,6 +56,8 @@ def build(
 ) -> Network:
     """Return the network that a job asks for, with weights drawn from torch's generator.
 
+    Those of a pre-trained encoder are put in by :func:`mgdist.models.pretrained.begin_with_checkpoints`.
+
     Args:
         job: what is asked for.
         inputs: fitted, by name.
@@ -71,6 +76,8 @@ def build(
             embeddings[shape.name] = _embedding(
                 model.embedding, fitted.rows, shape.channels, tasks[first].outputs, seen.get(shape.input)
             )
+            if isinstance(shape.spec.encoder, PretrainedSpec) and shape.spec.encoder.train != "all":
+                embeddings[shape.name].requires_grad_(False)
         elif shape.reads == "raw" and isinstance(fitted, TableInput):
             embeddings[shape.name] = FieldEmbedding(
                 rows=fitted.rows, width=shape.channels, dropout=model.embedding.dropout
@@ -164,8 +171,26 @@ def _encoder(spec: Encoder, channels: int, length: int, width: int, dropout: flo
                 expansion=expansion,
                 dropout=dropout,
             )
+        case PretrainedSpec():
+            return _pretrained(spec, length, dropout)
         case _ as never:
             assert_never(never)
+
+
+def _pretrained(spec: PretrainedSpec, length: int, dropout: float) -> PretrainedEncoder:
+    known = read_checkpoint(spec.path)
+    learning: dict[str, int | None] = {"all": None, "none": 0}
+    return PretrainedEncoder(
+        width=known.width,
+        length=length,
+        layers=spec.layers or known.layers,
+        heads=known.heads,
+        inner=known.inner,
+        activation=known.activation,
+        epsilon=known.epsilon,
+        learning=spec.train if isinstance(spec.train, int) else learning[spec.train],
+        dropout=dropout,
+    )
 
 
 def _conv(

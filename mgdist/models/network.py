@@ -43,6 +43,7 @@ class Network(nn.Module):
         self.fusion = fusion
         self.heads = nn.ModuleDict(dict(heads))
         self.auxiliary = nn.ModuleDict()
+        self.shares: dict[str, float] = {}
         self.dropout = nn.Dropout(dropout)
         self.dropout_between = nn.Dropout(dropout_between)
         self.unit_dropout = unit_dropout
@@ -81,7 +82,17 @@ class Network(nn.Module):
         names = {key_of(level): level for level in phase.levels}
         if auxiliary:
             return 1.0 if names.get(part) in phase.auxiliary else 0.0
-        return phase.rate(TOP if part == TOP else names.get(part, part))
+        return self.shares.get(parameter, 1.0) * phase.rate(TOP if part == TOP else names.get(part, part))
+
+    def slow_down(self, factors: Mapping[str, float]) -> None:
+        """Let some parameters learn slower in all phases; those that are frozen now never learn.
+
+        Args:
+            factors: start of the parameters' names -> their share of the learning rate.
+        """
+        for name, weight in self.named_parameters():
+            share = next((factor for start, factor in factors.items() if name.startswith(start)), 1.0)
+            self.shares[name] = share if weight.requires_grad else 0.0
 
     def learn(self, phase: Phase) -> None:
         """Go into training mode; what stays as it is in a phase counts no statistics and drops nothing."""

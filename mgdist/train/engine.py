@@ -90,7 +90,8 @@ def engine(network: Network, spec: TrainSpec, device: torch.device | None, plan:
 def optimizer(network: Network, spec: TrainSpec, plan: Sequence[Phase]) -> tuple[torch.optim.AdamW, list[Rates]]:
     """Return AdamW (Loshchilov and Hutter, 2019) that shrinks matrices, and leaves biases and norms alone.
 
-    Parameters that learn at the same rates in all phases share a group, so that a phase needs no other optimizer.
+    Parameters that learn at the same rates in all phases share a group, so that a phase needs no other optimizer. What
+    never learns has no part in it, so that it takes no memory of its gradients.
 
     Returns:
         the optimizer; and for each of its groups, phase -> factor of the learning rate.
@@ -98,7 +99,8 @@ def optimizer(network: Network, spec: TrainSpec, plan: Sequence[Phase]) -> tuple
     alike: dict[tuple[tuple[float, ...], bool], list[nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         rates = tuple(network.rate(name, phase) for phase in plan)
-        alike.setdefault((rates, weight.ndim <= 1), []).append(weight)
+        if any(rates):
+            alike.setdefault((rates, weight.ndim <= 1), []).append(weight)
     kinds = sorted(alike, key=lambda kind: kind[1])
     groups = [{"params": alike[kind], "weight_decay": 0.0 if kind[1] else spec.weight_decay} for kind in kinds]
     names = [phase.name for phase in plan]

@@ -9,6 +9,7 @@ from mgdist.data.dataset import Dataset
 from mgdist.job.phases import phases
 from mgdist.job.spec import Job
 from mgdist.models.build import build, watch
+from mgdist.models.pretrained import begin_with_checkpoints, lr_factors
 from mgdist.train import group
 from mgdist.train.engine import engine
 from mgdist.train.events import Listener, nobody
@@ -22,6 +23,8 @@ def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
     torch.manual_seed(job.seed)
     network = watch(build(job, dataset.inputs, dataset.tasks, dataset.seen), job, dataset.tasks)
+    begin_with_checkpoints(network, job)
+    network.slow_down(lr_factors(job))
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
     return Training(job, dataset, engine(network, job.train, group.device(), phases(job)), twin, listen)

@@ -27,8 +27,8 @@ WRONG = [
     (
         "{kind: gru}",
         "{kind: gnu}",
-        "10: granularities.sentence.encoder: expected kind: none, bag, mlp, conv, rnn, gru, lstm, transformer; "
-        "got 'gnu'; did you mean gru?",
+        "10: granularities.sentence.encoder: expected kind: none, bag, mlp, conv, rnn, gru, lstm, transformer, "
+        "pretrained; got 'gnu'; did you mean gru?",
     ),
     ("{kind: gru}", "{}", "10: granularities.sentence.encoder: expected a mapping with a kind; it has none"),
     ("{kind: gru}", "gru", "10: granularities.sentence.encoder: expected a mapping; got 'gru'"),

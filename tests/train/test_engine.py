@@ -12,7 +12,7 @@ from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Progress
-from mgdist.train.engine import configuration, optimizer
+from mgdist.train.engine import configuration, optimizer, set_rates
 from mgdist.train.prepare import prepare
 from tests.train.corpus import moved
 from tests.train.workers import together
@@ -125,3 +125,27 @@ def test_deepspeed_is_told_the_global_batch(small: tuple[Job, Dataset]) -> None:
     assert told["gradient_accumulation_steps"] == 4
     assert told["gradient_clipping"] == 0.0
     assert told["zero_optimization"] == {"stage": 3}
+
+
+def test_what_is_frozen_takes_no_part_in_the_optimizer(small: tuple[Job, Dataset]) -> None:
+    job, data = small
+    network = build(job, data.inputs, data.tasks)
+    network.embeddings.requires_grad_(False)
+    network.slow_down({})
+    made, _ = optimizer(network, job.train, phases(job))
+    found = {id(weight) for part in made.param_groups for weight in part["params"]}
+    assert found == {id(weight) for weight in network.parameters() if weight.requires_grad}
+    assert len(found) == sum(1 for _ in network.parameters()) - 1
+
+
+def test_a_part_of_the_network_takes_its_share_of_the_learning_rate(small: tuple[Job, Dataset]) -> None:
+    job, data = small
+    network = build(job, data.inputs, data.tasks)
+    network.slow_down({"embeddings.": 0.25})
+    made, factors = optimizer(network, job.train, phases(job))
+    set_rates(made, 0.1, factors, phases(job)[0])
+    rates = {
+        part["lr"] for part in made.param_groups if any(w is network.embeddings["word"].weight for w in part["params"])
+    }
+    assert rates == {0.025}
+    assert {part["lr"] for part in made.param_groups} == {0.1, 0.025}

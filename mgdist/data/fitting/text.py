@@ -1,13 +1,20 @@
-"""The vocabulary, counted in the training split."""
+"""The vocabulary: counted in the training split, or that of a pre-trained encoder."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
+from typing import assert_never
 
+from mgdist.errors import DataError
+from mgdist.job.checkpoint import read_checkpoint
 from mgdist.job.model import NgramSpec
-from mgdist.job.text import TextSpec
+from mgdist.job.text import TextSpec, WordPieceSpec, WordsSpec
+from mgdist_edge.errors import BundleError
+from mgdist_edge.fields import Fields, parse
 from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
 from mgdist_edge.windows import Window
+from mgdist_edge.wordpiece import WordPiece, read_wordpiece
 
 
 def fit_text(texts: Sequence[str], spec: TextSpec, levels: Mapping[str, Window], ngrams: NgramSpec | None) -> TextInput:
@@ -22,14 +29,57 @@ def fit_text(texts: Sequence[str], spec: TextSpec, levels: Mapping[str, Window],
         spec: says how many words, and how rare ones.
         levels: what a unit of each granularity covers, finest first.
         ngrams: which n-grams have ids of their own.
+
+    Raises:
+        DataError: the tokenizer of a pre-trained encoder cannot be read.
     """
-    counts = Counter(chain.from_iterable(words(text[:LONGEST], lowercase=spec.lowercase) for text in texts))
-    frequent = sorted((-count, word) for word, count in counts.items() if count >= spec.min_count)
-    kept = [PADDING, UNKNOWN, *(word for _, word in frequent)][: spec.vocabulary]
+    match spec.tokenizer:
+        case WordsSpec():
+            pieces, vocabulary, lowercase = None, _counted(texts, spec), spec.lowercase
+        case WordPieceSpec(path=path):
+            pieces = read_pieces(path)
+            vocabulary, lowercase = dict(pieces.vocabulary), pieces.lowercase
+        case _ as never:
+            assert_never(never)
     return TextInput(
-        vocabulary={word: number for number, word in enumerate(kept)},
-        lowercase=spec.lowercase,
+        vocabulary=vocabulary,
+        lowercase=lowercase,
         levels=levels,
         order=ngrams.order if ngrams else 1,
         buckets=ngrams.buckets if ngrams else 0,
+        pieces=pieces,
     )
+
+
+def _counted(texts: Sequence[str], spec: TextSpec) -> dict[str, int]:
+    counts = Counter(chain.from_iterable(words(text[:LONGEST], lowercase=spec.lowercase) for text in texts))
+    frequent = sorted((-count, word) for word, count in counts.items() if count >= spec.min_count)
+    kept = [PADDING, UNKNOWN, *(word for _, word in frequent)][: spec.vocabulary]
+    return {word: number for number, word in enumerate(kept)}
+
+
+def read_pieces(path: str) -> WordPiece:
+    """Return a checkpoint's tokenizer, with the ids of its padding and of 0 exchanged: our padding is 0.
+
+    Raises:
+        DataError: its tokenizer.json is missing or not one of a BERT-like encoder, or it has more ids than the
+            checkpoint has vectors.
+    """
+    known = read_checkpoint(path)
+    file = known.folder / "tokenizer.json"
+    try:
+        raw = file.read_bytes()
+        pieces = read_wordpiece(Fields.of(parse(raw, str(file)), str(file)))
+    except OSError as error:
+        raise DataError(
+            f"data.input.tokenizer: expected {file}; got: {error.strerror}; save the tokenizer there"
+        ) from None
+    except BundleError as error:
+        raise DataError(f"data.input.tokenizer: {error}; use a checkpoint with a WordPiece tokenizer") from None
+    if not known.padding < len(pieces.vocabulary) <= known.vocabulary:
+        raise DataError(
+            f"data.input.tokenizer: expected at most {known.vocabulary} ids in {file}, one for each vector of the "
+            f"checkpoint, the padding among them; got {len(pieces.vocabulary)}; use the tokenizer of this checkpoint"
+        )
+    moved = {known.padding: 0, 0: known.padding}
+    return replace(pieces, vocabulary={piece: moved.get(id, id) for piece, id in pieces.vocabulary.items()})
