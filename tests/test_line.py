@@ -136,7 +136,7 @@ def test_a_budget_that_cannot_be_kept_names_the_nearest_candidate(job: Path, fin
     assert ended.returncode == 7
     assert re.match(
         r"mgdist: none of 2 candidate\(s\) keeps the accuracy budget and the device's limits; "
-        r"nearest is int8_dynamic: size [\d.]+ kB is above 1\.0 kB; raise device\.max_size, "
+        r"nearest is int8_dynamic: size [\d.]+ kB is above 1\.00 kB; raise device\.max_size, "
         r"or make the model smaller\n$",
         ended.stderr,
     )

@@ -66,7 +66,7 @@ class Network(nn.Module):
                 found[auxiliary_name(level, name)] = batch.restored(head(self.dropout(spoken[level])))
         return found
 
-    def _answers(self, summaries: list[Float[Tensor, "B _"]], batch: Batch) -> dict[str, Float[Tensor, "B _"]]:
+    def _answers(self, summaries: list[Float[Tensor, "N _"]], batch: Batch) -> dict[str, Float[Tensor, "B _"]]:
         fused, mix = self.dropout(self.fusion(summaries)), batch.mix
         fused = mix.of(fused) if mix is not None and mix.fused else fused
         return {name: batch.restored(head(fused)) for name, head in self.heads.items()}

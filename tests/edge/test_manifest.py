@@ -26,7 +26,7 @@ WRONG = [
     ("tasks", {}, "manifest.json: tasks: expected 1 to 16; got 0; make the bundle again"),
     ("tasks", {"a\nb": {}}, "manifest.json: tasks: expected names of one line; got 'a\\nb'"),
     ("tasks.answer", "classify", "manifest.json: tasks.answer: expected an object; got 'classify'"),
-    ("tasks.answer.kind", "rank", "manifest.json: tasks.answer.kind: expected classify, ordinal, multi_label or regr"),
+    ("tasks.answer.kind", "rank", "manifest.json: tasks.answer.kind: expected classify, ordinal, multi_label, regr"),
     (
         "tasks.answer.labels",
         "abcd",

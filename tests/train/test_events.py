@@ -35,6 +35,7 @@ def test_a_training_leaves_json_lines_and_tensorboard_events(small: tuple[Job, D
         "train/samples_per_second",
         "valid/accuracy",
         "valid/macro_f1",
+        "valid/auc",
         "valid/ece",
         "valid/loss",
     }
