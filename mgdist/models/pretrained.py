@@ -48,7 +48,9 @@ def read_weights(known: Checkpoint, where: str) -> Weights:
     """
     with _quiet():
         from transformers import BertModel
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()
         try:
             loaded: Any = BertModel.from_pretrained(
                 str(known.folder),
