@@ -50,7 +50,7 @@ def read_weights(known: Checkpoint, where: str) -> Weights:
         from transformers import BertModel
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             loaded: Any = BertModel.from_pretrained(
                 str(known.folder),
