@@ -68,7 +68,7 @@ class Arrays(Sequence[Raw]):
     def __len__(self) -> int:
         return len(self.values) if self.first is None else len(self.first) - 1
 
-    def __getitem__(self, row):  # type: ignore[no-untyped-def]  # noqa: ANN
+    def __getitem__(self, row):  # type: ignore[no-untyped-def]
         if isinstance(row, slice):
             return [self[each] for each in range(*row.indices(len(self)))]
         if not -len(self) <= row < len(self):
