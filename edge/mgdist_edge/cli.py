@@ -94,8 +94,13 @@ def _predict(asked: argparse.Namespace) -> Iterator[str]:
 def _documents(asked: argparse.Namespace, inputs: "Mapping[str, Input]") -> "Iterator[Document]":
     from mgdist_edge.documents import Document, read_file, read_text
 
+    kinds = [fitted.kind for fitted in inputs.values()]
     if asked.file is not None:
         yield from read_file(asked.file, inputs)
+    elif kinds != ["text"]:
+        option = "--stdin" if asked.stdin else "--text"
+        read = ", ".join(kinds)
+        raise InputError(f"{option}: expected a bundle that reads one text; this one reads {read}; use --file")
     elif asked.stdin:
         yield read_text(sys.stdin.buffer, "standard input")
     else:

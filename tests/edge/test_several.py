@@ -141,8 +141,8 @@ def test_predict_answers_by_head(both: Bundle, tmp_path: Path, capfd: pytest.Cap
 
 def test_what_cannot_hold_several_inputs_is_one_line(both: Bundle, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", str(both.path), "--text", "a"]) == 3
-    line = "mgdist-edge: --text: expected a value for each of title, body; got str\n"
-    assert capfd.readouterr().err == line
+    asked = "expected a bundle that reads one text; this one reads text, text; use --file"
+    assert capfd.readouterr().err == f"mgdist-edge: --text: {asked}\n"
 
 
 def test_show_names_each_input_level_and_head(both: Bundle, capfd: pytest.CaptureFixture[str]) -> None:
