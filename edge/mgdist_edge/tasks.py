@@ -133,8 +133,7 @@ class Classify:
 
     def answer(self, outputs: Floats) -> Label:
         """Return what the K outputs say."""
-        best = int(outputs.argmax())
-        return Label(self.labels[best], float(outputs[best]), dict(zip(self.labels, outputs.tolist(), strict=True)))
+        return _likeliest(self.labels, outputs)
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,7 @@ class Ordinal:
 
     def answer(self, outputs: Floats) -> Label:
         """Return what the K outputs say."""
-        best = int(outputs.argmax())
-        return Label(self.labels[best], float(outputs[best]), dict(zip(self.labels, outputs.tolist(), strict=True)))
+        return _likeliest(self.labels, outputs)
 
 
 @dataclass(frozen=True)
@@ -368,6 +366,11 @@ def _names(fields: Fields, name: str, *, least: int) -> tuple[str, ...]:
 def _numbers(fields: Fields, name: str, count: int) -> tuple[float, ...]:
     listed = fields.many(name, least=count, most=count)
     return tuple(listed.number(place) for place in listed)
+
+
+def _likeliest(labels: tuple[str, ...], outputs: Floats) -> Label:
+    best = int(outputs.argmax())
+    return Label(labels[best], float(outputs[best]), dict(zip(labels, outputs.tolist(), strict=True)))
 
 
 def _top(probabilities: Mapping[str, float], count: int | None) -> dict[str, float]:

@@ -17,7 +17,7 @@ _Input = Annotated[InputSpec, Field(discriminator="kind")]
 
 
 class FilesSpec(Spec):
-    """Parquet, CSV or JSONL: one file, a folder or a glob, at any fsspec address."""
+    """Parquet, CSV, JSONL or NumPy (npz): one file, a folder or a glob, at any fsspec address."""
 
     kind: Literal["files"]
     train: str

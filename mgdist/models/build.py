@@ -70,7 +70,8 @@ def build(
     """
     model, levels, embeddings = job.model, dict[str, nn.Module](), dict[str, nn.Module]()
     first, *_ = tasks
-    for shape in shapes(job):
+    plan = shapes(job)
+    for shape in plan:
         fitted = inputs[shape.input]
         if shape.reads == "raw" and isinstance(fitted, TextInput):
             embeddings[shape.name] = _embedding(
@@ -83,7 +84,7 @@ def build(
                 rows=fitted.rows, width=shape.channels, dropout=model.embedding.dropout
             )
         levels[shape.name] = _level(shape, model)
-    fusion = _fusion(model, [shape.width for shape in shapes(job)])
+    fusion = _fusion(model, [shape.width for shape in plan])
     heads = {
         name: _head(task, fusion.width, reads_classes=model.embedding.bayes is not None and name == first)
         for name, task in tasks.items()
