@@ -12,6 +12,11 @@ LEAST = 1e-6
 """Below the smallest sum of a masked softmax: one of 4096 equal samples has 2.4e-4."""
 
 
+def masked(x: Float[Tensor, "*any"], mask: Float[Tensor, "*#any"] | None) -> Float[Tensor, "*any"]:
+    """Return the numbers, zero where masked; None stands for a mask that hides nothing."""
+    return x if mask is None else x * mask
+
+
 def sunk(
     x: Float[Tensor, "*any"], mask: Float[Tensor, "*#any"], *, dim: int | tuple[int, ...]
 ) -> Float[Tensor, "*any"]:

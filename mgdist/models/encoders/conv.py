@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mgdist.models.encoders.stages import Norm, stages_of
+from mgdist.models.encoders.stages import Norm, stages_of, through
 
 
 class ConvEncoder(nn.Module):
@@ -62,7 +62,5 @@ class ConvEncoder(nn.Module):
         self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
         """Return the states, zero where masked, and their mask; T is S, halved by each stage after the first."""
-        row, seen = x.unsqueeze(1).permute(0, 3, 1, 2), mask[:, None, None]
-        for stage in self.stages:
-            row, seen = stage(row, seen)
+        row, seen = through(self.stages, x.unsqueeze(1).permute(0, 3, 1, 2), mask[:, None, None])
         return row.permute(0, 2, 3, 1).squeeze(1), seen[:, 0, 0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mgdist.models.encoders.stages import Norm, stages_of
+from mgdist.models.encoders.stages import Norm, stages_of, through
 
 
 class Conv2dEncoder(nn.Module):
@@ -64,7 +64,5 @@ class Conv2dEncoder(nn.Module):
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
         """Return the states row by row, zero where masked, and their mask."""
         square = (len(x), self.side, self.side)
-        grid, seen = x.view(*square, -1).permute(0, 3, 1, 2), mask.view(*square).unsqueeze(1)
-        for stage in self.stages:
-            grid, seen = stage(grid, seen)
+        grid, seen = through(self.stages, x.view(*square, -1).permute(0, 3, 1, 2), mask.view(*square).unsqueeze(1))
         return grid.permute(0, 2, 3, 1).flatten(1, 2), seen.flatten(1)

@@ -37,11 +37,13 @@ class BatchNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("variance", torch.ones(width))
 
-    def forward(self, x: Float[Tensor, "N C H W"], mask: Float[Tensor, "N 1 H W"]) -> Float[Tensor, "N C H W"]:
-        """Return the channels normalised; what masked samples hold is ignored."""
-        if not self.training:
-            return F.batch_norm(x, self.mean, self.variance, self.weight, self.bias, eps=EPSILON)
-        mean, variance = self._learned(x.float(), mask.float())
+    def forward(self, x: Float[Tensor, "N C H W"], mask: Float[Tensor, "N 1 H W"] | None) -> Float[Tensor, "N C H W"]:
+        """Return the channels normalised; what masked samples hold is ignored, and None hides nothing."""
+        if not self.training or (mask is None and alone()):
+            return F.batch_norm(
+                x, self.mean, self.variance, self.weight, self.bias, self.training, self.MOMENTUM, EPSILON
+            )
+        mean, variance = self._learned(x.float(), x.new_ones(len(x), 1, *x.shape[2:]) if mask is None else mask.float())
         scale = self.weight * torch.rsqrt(variance + EPSILON)
         return (x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]).to(x.dtype)
 
@@ -72,7 +74,7 @@ class SampleNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
 
-    def forward(self, x: Float[Tensor, "N C H W"], mask: Float[Tensor, "N 1 H W"]) -> Float[Tensor, "N C H W"]:
+    def forward(self, x: Float[Tensor, "N C H W"], mask: Float[Tensor, "N 1 H W"] | None) -> Float[Tensor, "N C H W"]:
         """Return the samples normalised, each by itself, so that the mask does not matter."""
         del mask
         apart = x - x.mean(1, keepdim=True)
@@ -80,9 +82,14 @@ class SampleNorm(nn.Module):
         return even * self.weight[:, None, None] + self.bias[:, None, None]
 
 
+def alone() -> bool:
+    """Tell whether there is one worker only."""
+    return not dist.is_initialized() or dist.get_world_size() == 1
+
+
 def summed(values: Tensor) -> Tensor:
     """Return the sum over all workers, through which gradients flow; the values themselves where there is one."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
+    if alone():
         return values
     total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
     return total

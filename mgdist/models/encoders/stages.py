@@ -15,11 +15,26 @@ from torch.nn import functional as F
 
 from mgdist.job.cost import shares
 from mgdist.models.encoders.norms import BatchNorm, SampleNorm
-from mgdist.models.masking import sunk
+from mgdist.models.masking import masked, sunk
 
 Norm = Literal["batch", "layer"]
 Grid = Float[Tensor, "N _ H W"]
 Mask = Float[Tensor, "N 1 H W"]
+
+
+def through(stages: nn.ModuleList, grid: Grid, mask: Mask) -> tuple[Tensor, Tensor]:
+    """Return the states that the stages make of a grid, zero where masked, and their mask.
+
+    Where nothing is masked, as in images and in windows of one length, no work is done for the mask: in training it
+    costs as much as the convolutions. A graph that is exported is for any mask.
+    """
+    if torch.compiler.is_exporting() or not bool(mask.all()):
+        for stage in stages:
+            grid, mask = stage(grid, mask)
+        return grid, mask
+    for stage in stages:
+        grid, _ = stage(grid, None)
+    return grid, mask.new_ones(len(grid), 1, *grid.shape[2:])
 
 
 def stages_of(
@@ -79,11 +94,11 @@ class Stage(nn.Module):
         self.project = project
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, x: Grid, mask: Mask) -> tuple[Tensor, Tensor]:
-        """Return the states, zero where masked, and their mask."""
+    def forward(self, x: Grid, mask: Mask | None) -> tuple[Tensor, Tensor | None]:
+        """Return the states, zero where masked, and their mask; None stands for a mask that hides nothing."""
         if self.halving is not None:
             x, mask = self.halving(x, mask)
-        x = x if self.project is None else self.project(x) * mask
+        x = x if self.project is None else masked(self.project(x), mask)
         for layer in self.layers:
             x = layer(x, mask)
         return x, mask
@@ -106,14 +121,13 @@ class Layer(nn.Module):
         self.residual = residual
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Grid, mask: Mask) -> Tensor:
+    def forward(self, x: Grid, mask: Mask | None) -> Tensor:
         """Return the states. Without the mask the next layer would see this one's bias behind a unit's end."""
         seen = [filter(x) for filter in self.filters]
         y = seen[0] if len(seen) == 1 else torch.cat(seen, 1)
         y = y if self.norm is None else self.norm(y, mask)
         y = self.dropout(y.relu())
-        states: Tensor = (x + y if self.residual else y) * mask
-        return states
+        return masked(x + y if self.residual else y, mask)
 
 
 class Halving(nn.Module):
@@ -129,8 +143,10 @@ class Halving(nn.Module):
         self.window = (axes, 2)
         self.below_zero = below_zero
 
-    def forward(self, x: Grid, mask: Mask) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Grid, mask: Mask | None) -> tuple[Tensor, Tensor | None]:
         """Return the numbers, and which of the pairs hold a real one."""
+        if mask is None:
+            return F.max_pool2d(x, self.window, ceil_mode=True), None
         down, across = (-size % step for size, step in zip(x.shape[2:], self.window, strict=True))
         if down or across:
             x, mask = F.pad(x, (0, across, 0, down)), F.pad(mask, (0, across, 0, down))

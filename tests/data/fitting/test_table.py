@@ -8,7 +8,7 @@ from mgdist.data.fitting.table import fit_table
 from mgdist.errors import DataError
 from mgdist.job.table import TableSpec
 from mgdist_edge.table import TableInput
-from mgdist_edge.table_fields import CategoryField, NumberField
+from mgdist_edge.table_fields import CategoryField, NumberField, Piece
 from mgdist_edge.windows import Window
 
 ROWS = 200
@@ -162,7 +162,15 @@ def test_a_number_is_also_read_as_how_far_it_has_come_through_each_piece_of_its_
     assert len(set(fitted.read({"age": None, "work": None, "when": None})[:5, 0].tolist())) == 5
 
 
-def test_many_rows_with_one_number_make_fewer_pieces() -> None:
+def test_a_number_of_many_rows_is_an_edge_and_leaves_the_other_pieces_to_the_other_numbers() -> None:
     fitted = fit(pieces=10, numeric=("gain",))
-    names = [field.column for field in fitted.fields]
-    assert 1 < names.count("gain") < 11
+    scales = [field.scale for field in fitted.fields if field.column == "gain" and isinstance(field, NumberField)]
+    edges = [piece.high for piece in scales if isinstance(piece, Piece)]
+    others = VALUES["gain"][VALUES["gain"] > 0]
+    assert edges == pytest.approx(np.quantile(others, np.linspace(0, 1, 10)))
+
+
+def test_numbers_that_all_fill_a_piece_are_the_edges() -> None:
+    fitted = fit({"gain": [0.0, 1.0, 5.0, 9.0] * 50}, numeric=("gain",), categorical=(), dates=(), pieces=8)
+    pieces = [field.scale for field in fitted.fields[1:] if isinstance(field, NumberField)]
+    assert pieces == [Piece(0.0, 1.0), Piece(1.0, 5.0), Piece(5.0, 9.0)]

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -108,3 +110,20 @@ def test_what_is_masked_of_a_square_never_changes_its_states(norm: str | None, s
         assert plain[2].abs().sum() == 0
         dirty, _ = encoder.train(training)(samples * mask.unsqueeze(2), mask)
         assert torch.equal(plain, dirty)
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", None])
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_mask_that_hides_nothing_changes_nothing(norm: str | None, residual: bool):
+    torch.manual_seed(0)
+    encoder = Conv2dEncoder(channels=3, width=8, side=5, layers=2, kernels=[3], stages=2, residual=residual, norm=norm)
+    other, samples, mask = deepcopy(encoder), torch.randn(4, 25, 3), torch.ones(4, 25)
+    for training in (True, False):
+        states, seen = encoder.train(training)(samples, mask)
+        grid, shown = samples.view(4, 5, 5, 3).permute(0, 3, 1, 2), mask.view(4, 1, 5, 5)
+        for stage in other.train(training).stages:
+            grid, shown = stage(grid, shown)
+        assert torch.allclose(states, grid.permute(0, 2, 3, 1).flatten(1, 2), atol=1e-5)
+        assert torch.equal(seen, shown.flatten(1))
+    for mine, theirs in zip(encoder.buffers(), other.buffers(), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-6)
