@@ -24,6 +24,11 @@ Overrides = Annotated[
     list[str], typer.Option("--set", metavar="PATH=VALUE", help="lay a value over the job's, such as train.lr=0.01")
 ]
 
+Fresh = Annotated[bool, typer.Option("--fresh", help="begin anew, and keep nothing of earlier runs")]
+Address = Annotated[
+    str | None, typer.Option(envvar="RAY_ADDRESS", help="a Ray cluster's address; an embedded one without it")
+]
+
 
 @app.command()
 def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 - typer copies it
@@ -45,15 +50,32 @@ def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 -
 def submit(
     job_file: JobFile,
     overrides: Overrides = [],  # noqa: B006
-    fresh: Annotated[bool, typer.Option("--fresh", help="begin anew, and keep nothing of earlier runs")] = False,
-    address: Annotated[
-        str | None, typer.Option(envvar="RAY_ADDRESS", help="a Ray cluster's address; an embedded one without it")
-    ] = None,
+    fresh: Fresh = False,
+    address: Address = None,
 ) -> None:
     """Do the job: search, train, evaluate, compress, verify, bundle. The same command continues a killed run."""
     from mgdist.job.load import load
     from mgdist.pipeline import submit as carry_out
     from mgdist.report.summary import show
+
+    console = _console()
+    show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)
+
+
+@app.command()
+def evaluate(
+    job_file: JobFile,
+    overrides: Overrides = [],  # noqa: B006
+    fresh: Fresh = False,
+    address: Address = None,
+) -> None:
+    """Do the job at each fold of data.split.folds, and print the scores of all with their mean and deviation.
+
+    The same command continues a killed run. What the folds bundle is evidence; what ships comes from submit.
+    """
+    from mgdist.job.load import load
+    from mgdist.pipeline import evaluate as carry_out
+    from mgdist.report.folds import show
 
     console = _console()
     show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)

@@ -20,8 +20,10 @@ from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
+from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.point import as_document, at_point, cutting
 from mgdist.job.spec import Job
+from mgdist.report.folds import CrossValidation, write_folds
 from mgdist.report.markdown import write_report
 from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
@@ -46,8 +48,43 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
     Raises:
         MgdistError: in one line a mistake, what went wrong; finished stages are kept.
     """
-    ray = Connection(address, dashboard=job.search is not None)  # only a search needs one
-    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train), ray:
+    with _connection(job, address) as ray:
+        return _carry_out(job, console, ray, fresh=fresh)
+
+
+def evaluate(job: Job, console: Console, *, fresh: bool = False, address: str | None = None) -> CrossValidation:
+    """Do a job at each fold of its cross-validation, or go on with it, and return what all of them came to.
+
+    Each fold is a run of its own below ``folds`` in the job's folder, with all of its stages.
+
+    Args:
+        job: with folds.
+        console: shows the stages as they go.
+        fresh: keep nothing of earlier runs.
+        address: of a Ray cluster; None for one of our own on this machine, which serves all folds.
+
+    Raises:
+        JobError: the job has no folds.
+        MgdistError: in one line a mistake, what went wrong; finished folds and stages are kept.
+    """
+    require_folds(job)
+    found: list[Summary] = []
+    with _connection(job, address) as ray:
+        while not found or len(found) < len(found[0].folds):  # how many there are is known once the data is read
+            console.print(f"fold {len(found)}" + (f" of {len(found[0].folds)}" if found else ""), style="bold")
+            found.append(_carry_out(at_fold(job, len(found)), console, ray, fresh=fresh))
+    validated = CrossValidation(job, tuple(found))
+    write_folds(validated)
+    return validated
+
+
+def _connection(job: Job, address: str | None) -> Connection:
+    return Connection(address, dashboard=job.search is not None)  # only a search needs one
+
+
+def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> Summary:
+    """Do all stages of a job."""
+    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train):
         line = Line(run, ray)
         data = line.read()
         best, point = line.search(data)
@@ -191,6 +228,8 @@ class Line:
             folder=self.run.folder,
             bundle=self.run.folder / shipped.bundle.name,
             tasks=data.tasks,
+            counts=data.counts,
+            folds=data.folds,
             point=point,
             network=(evaluated.network["valid"], evaluated.network["test"]),
             baseline=(evaluated.baseline["valid"], evaluated.baseline["test"]),

@@ -26,6 +26,10 @@ from mgdist_edge.windows import Window
 
 LEVELS = ("segment", "clip")
 """The levels that a recording can be read at, finest first."""
+LevelOut = Literal["nothing", "mean", "spread"]
+_LEVEL_OUT: tuple[LevelOut, ...] = ("nothing", "mean", "spread")
+_STILL = 0.1
+"""Deviation of a band, below which it is not made louder: nothing is heard in it."""
 _FASTEST, _MOST_BANDS, _MOST_FRAMES = 1_000_000, 1024, 2**24
 
 
@@ -39,6 +43,7 @@ class AudioInput:
         longest: frames that are read of a recording at most.
         mean: (M,) of the training split, by band.
         std: (M,) of the training split, by band.
+        level_out: what is taken out of each recording by itself, before mean and std; see :func:`levelled`.
     """
 
     levels: Mapping[str, Window]
@@ -46,6 +51,7 @@ class AudioInput:
     longest: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    level_out: LevelOut = "nothing"
 
     kind = "audio"
     axes = 1
@@ -83,7 +89,8 @@ class AudioInput:
         Raises:
             InputError: as ``read``.
         """
-        frames = (self.spectrum.of(self.read(raw), self.capacity) - self._mean) / self._std
+        heard = levelled(self.spectrum.of(self.read(raw), self.capacity), self.level_out)
+        frames = (heard - self._mean) / self._std
         samples: list[NDArray[np.generic] | None] = []
         lengths: list[NDArray[np.int32]] = []
         for window in self.levels.values():
@@ -109,7 +116,27 @@ class AudioInput:
             "longest": self.longest,
             "mean": list(self.mean),
             "std": list(self.std),
+            "level_out": self.level_out,
         }
+
+
+def levelled(frames: NDArray[np.float64], what: LevelOut) -> NDArray[np.float64]:
+    """Return the frames of one recording without what is alike in all of them: the voice, the microphone, the room.
+
+    After Atal, "Effectiveness of Linear Prediction Characteristics of the Speech Wave for Automatic Speaker
+    Identification and Verification", JASA, 1974 (the mean), and Viikki and Laurila, "Cepstral Domain Segmental Feature
+    Vector Normalization for Noise Robust Speech Recognition", Speech Communication, 1998 (mean and spread).
+
+    Args:
+        frames: (T, M) logarithms of the power in each band.
+        what: ``nothing``; ``mean``: of each band over the frames; ``spread``: the mean, and the deviation is made 1.
+    """
+    if what == "nothing":
+        return frames
+    centred: NDArray[np.float64] = frames - frames.mean(0)
+    if what == "spread":
+        centred /= np.maximum(frames.std(0), _STILL)
+    return centred
 
 
 def capacity(levels: Mapping[str, Window]) -> int:
@@ -150,12 +177,16 @@ def read_audio(fields: Fields) -> AudioInput:
     std = _numbers(fields, "std", spectrum.bands)
     if min(std) <= 0:
         raise BundleError(f"{fields.where}.std: expected numbers above 0; got {min(std)}; make the bundle again")
+    if (level_out := fields.line("level_out")) not in _LEVEL_OUT:
+        expected = "nothing, mean or spread"
+        raise BundleError(f"{fields.where}.level_out: expected {expected}; got {level_out!r}; upgrade mgdist-edge")
     return AudioInput(
         levels=read_levels(fields.inner("levels"), LEVELS),
         spectrum=spectrum,
         longest=fields.whole("longest", least=1, most=_MOST_FRAMES),
         mean=_numbers(fields, "mean", spectrum.bands),
         std=std,
+        level_out=level_out,
     )
 
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from mgdist.data.augment import augment
 from mgdist.data.raws import open_raws, open_windows
 from mgdist.data.seen import Seen
-from mgdist.data.spec_augment import masked
+from mgdist.data.spec_augment import varied_frames
 from mgdist.data.stored import Dense, Ragged, Stored
 from mgdist.errors import DataError
-from mgdist.job.audio import SpecAugmentSpec
+from mgdist.job.audio import AudioAugmentSpec
 from mgdist.job.image import AugmentSpec
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.fields import Fields
@@ -112,8 +112,10 @@ def _open(folder: Path, fitted: Input, varied: Mapping[str, Any] | None) -> Stor
     if is_dense(fitted):
         spec = AugmentSpec.model_validate(varied) if varied else None
         return Dense.open(folder, fitted, partial(augment, spec=spec) if spec else None)
-    masks = SpecAugmentSpec.model_validate(varied) if varied else None
-    return Ragged.open(folder, list(fitted.levels), partial(masked, spec=masks) if masks else None)
+    heard = AudioAugmentSpec.model_validate(varied, strict=False) if varied else None
+    if heard is None:
+        return Ragged.open(folder, list(fitted.levels))
+    return Ragged.open(folder, list(fitted.levels), partial(varied_frames, spec=heard), versions=1 + len(heard.speed))
 
 
 def is_dense(fitted: Input) -> TypeGuard[ImageInput | SeriesInput | TableInput]:
@@ -143,6 +145,7 @@ class Dataset:
         seen: for each input that reads ids, the training documents that hold each id.
         digest: SHA-256 of the examples and splits.
         skipped: records that were left out, by split.
+        folds: the names of all folds of a cross-validation, of which the test is one; empty without one.
     """
 
     folder: Path
@@ -154,6 +157,7 @@ class Dataset:
     seen: Mapping[str, Seen]
     digest: str
     skipped: Mapping[str, int]
+    folds: tuple[str, ...]
 
     @classmethod
     def open(cls, folder: Path) -> "Dataset":
@@ -177,7 +181,8 @@ class Dataset:
         train = Shard.open(folder / "train", inputs, list(tasks), about["augment"])
         counts = {name: folder / SEEN.format(name=name) for name in inputs}
         seen = {name: Seen(np.load(path, mmap_mode="r"), len(train)) for name, path in counts.items() if path.is_file()}
-        return cls(folder, inputs, tasks, train, valid, test, seen, about["digest"], about["skipped"])
+        told = {"digest": about["digest"], "skipped": about["skipped"], "folds": tuple(about["folds"])}
+        return cls(folder, inputs, tasks, train, valid, test, seen, **told)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from mgdist.data.raws import save, save_raws, save_windows
 from mgdist.data.seen import look_through
 from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.read import read
+from mgdist.data.speed import at_speed
 from mgdist.data.split import Splits, split
 from mgdist.data.stored import Ragged, save_dense, save_ragged
 from mgdist.data.targets import encode
@@ -58,7 +59,7 @@ def prepare(job: Job, folder: Path) -> Dataset:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ABOUT).unlink(missing_ok=True)
         for name, examples in splits.named().items():
-            _write(folder / name, examples, inputs, splits.tasks)
+            _write(folder / name, examples, inputs, splits.tasks, _speeds(job) if name == "train" else {})
         for name, part in parts_of(inputs).items():
             write(folder / name, part)
         _look_through(folder, inputs, splits.tasks)
@@ -88,6 +89,7 @@ def _prepare_windows(job: Job, windows: Mapping[str, Windows], folder: Path) -> 
             "rows": {split_name: len(each) for split_name, each in windows.items()},
             "skipped": dict.fromkeys(windows, 0),
             "skipped_first": dict.fromkeys(windows, ()),
+            "folds": (),
             "augment": {},
         }
         write(folder / ABOUT, json.dumps(about, indent=1))
@@ -102,8 +104,22 @@ def _check_batch(job: Job, rows: int) -> None:
         )
 
 
-def _write(folder: Path, examples: Examples, inputs: Mapping[str, Input], tasks: Mapping[str, Task]) -> None:
-    """Cut the examples of a split into views, as the device does, and write its arrays and its raw values."""
+def _write(
+    folder: Path,
+    examples: Examples,
+    inputs: Mapping[str, Input],
+    tasks: Mapping[str, Task],
+    speeds: Mapping[str, Sequence[float]],
+) -> None:
+    """Cut the examples of a split into views, as the device does, and write its arrays and its raw values.
+
+    Args:
+        folder: of the split.
+        examples: of it.
+        inputs: fitted.
+        tasks: what each head answers.
+        speeds: input -> at which its recordings are cut once more each.
+    """
     folder.mkdir(exist_ok=True)
     for name, fitted in inputs.items():
         (folder / name).mkdir(exist_ok=True)
@@ -111,7 +127,8 @@ def _write(folder: Path, examples: Examples, inputs: Mapping[str, Input], tasks:
         if is_dense(fitted):
             save_dense(folder / name, _rows_of(fitted, raws), fitted.views(raws[0]).lengths)
         else:
-            save_ragged(folder / name, list(fitted.levels), [fitted.views(raw) for raw in raws])
+            heard = [*raws, *(at_speed(raw, speed) for speed in speeds.get(name, ()) for raw in raws)]
+            save_ragged(folder / name, list(fitted.levels), [fitted.views(raw) for raw in heard])
         save_raws(folder / name, raws)
     for name, task in tasks.items():
         save(folder / TARGETS.format(name=name), encode(task, examples.targets[name]))
@@ -159,6 +176,12 @@ def _augment(job: Job) -> dict[str, object]:
     }
 
 
+def _speeds(job: Job) -> dict[str, Sequence[float]]:
+    """Return for each input the speeds at which its training recordings are heard too."""
+    heard = {name: spec.augment for name, spec in job.inputs.items() if isinstance(spec, AudioSpec)}
+    return {name: augment.speed for name, augment in heard.items() if augment is not None}
+
+
 def _about(splits: Splits, inputs: Mapping[str, Input]) -> dict[str, object]:
     content = sha256()
     for name, examples in splits.named().items():
@@ -174,4 +197,5 @@ def _about(splits: Splits, inputs: Mapping[str, Input]) -> dict[str, object]:
         "rows": {name: len(examples) for name, examples in splits.named().items()},
         "skipped": {name: examples.left_out for name, examples in splits.named().items()},
         "skipped_first": {name: examples.skipped for name, examples in splits.named().items()},
+        "folds": splits.folds,
     }

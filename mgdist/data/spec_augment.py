@@ -1,13 +1,52 @@
-"""Masks over runs of frames and runs of bands, so that a network does not rely on any one of them.
+"""Frames of training recordings, varied each time they are heard: bands moved, runs of frames and of bands masked.
 
-After Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition", Interspeech 2019,
-without its time warping.
+The masks are those of Park et al., "SpecAugment: A Simple Data Augmentation Method for Automatic Speech Recognition",
+Interspeech 2019, without its time warping.
+
+Legend: N units, S samples, C mel bands, B recordings.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from mgdist.job.audio import SpecAugmentSpec
+from mgdist.job.audio import AudioAugmentSpec
+
+
+def varied_frames(
+    samples: Float[np.ndarray, "N S C"],
+    mask: Bool[np.ndarray, "N S"],
+    owners: Int[np.ndarray, " N"],
+    generator: np.random.Generator,
+    spec: AudioAugmentSpec,
+) -> Float[np.ndarray, "N S C"]:
+    """Return samples of a batch with bands moved, then runs of frames and of bands masked; see :func:`masked`."""
+    moved = warped(samples, owners, generator, spec.warp) if spec.warp else samples
+    return masked(moved, mask, owners, generator, spec) if spec.frames or spec.bands else moved
+
+
+def warped(
+    samples: Float[np.ndarray, "N S C"], owners: Int[np.ndarray, " N"], generator: np.random.Generator, most: float
+) -> Float[np.ndarray, "N S C"]:
+    """Return samples whose bands are stretched or squeezed, as another speaker's vocal tract does.
+
+    After Jaitly and Hinton, "Vocal Tract Length Perturbation (VTLP) Improves Speech Recognition", ICML workshop 2013.
+    They move the edges of the filters; here a band becomes what lies between two bands, since frames are cut once.
+
+    Args:
+        samples: of all units, one recording after another; is not changed.
+        owners: the recording that each unit belongs to, rising from 0.
+        generator: of the factor of each recording, within 1 +- ``most``.
+        most: 0 to 0.5.
+    """
+    bands = samples.shape[2]
+    factors = generator.uniform(1 - most, 1 + most, int(owners[-1]) + 1 if len(owners) else 0)
+    places = np.minimum(np.arange(bands) * factors[:, None], bands - 1)[owners]
+    below = np.floor(places).astype(np.int64)
+    share = (places - below).astype(samples.dtype)[:, None, :]
+    low = np.take_along_axis(samples, below[:, None, :], 2)
+    high = np.take_along_axis(samples, np.minimum(below + 1, bands - 1)[:, None, :], 2)
+    moved: Float[np.ndarray, "N S C"] = low + share * (high - low)
+    return moved
 
 
 def masked(
@@ -15,7 +54,7 @@ def masked(
     mask: Bool[np.ndarray, "N S"],
     owners: Int[np.ndarray, " N"],
     generator: np.random.Generator,
-    spec: SpecAugmentSpec,
+    spec: AudioAugmentSpec,
 ) -> Float[np.ndarray, "N S C"]:
     """Return samples of a batch with runs of frames and bands at 0, the mean of the training split.
 

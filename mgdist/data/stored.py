@@ -60,6 +60,7 @@ class Ragged:
         first: for each level, (2, R + 1) int64 where each example begins in ``samples`` and in ``lengths``.
         hide: what is hidden of the training examples each time they are seen; None for nothing.
         ends: for each level, (2, R) where each example ends, before the next one begins; None where it is read whole.
+        versions: of each example; the first R are as they were read, and one of all is drawn for training.
     """
 
     samples: tuple[NDArray[Any] | None, ...]
@@ -67,10 +68,14 @@ class Ragged:
     first: tuple[NDArray[np.int64], ...]
     hide: Hide | None = None
     ends: tuple[NDArray[np.int64] | None, ...] | None = None
+    versions: int = 1
 
     def units(self, rows: Rows, chance: np.random.Generator | None = None) -> tuple[Units, ...]:
         """Lay out some examples, in the order asked for; see :meth:`Dense.units`."""
         ends = self.ends or (None,) * len(self.lengths)
+        if self.versions > 1 and chance is not None:
+            examples = (self.first[0].shape[1] - 1) // self.versions
+            rows = rows + examples * chance.integers(self.versions, size=len(rows))
         found = [
             _units(samples, lengths, first, first[:, 1:] if end is None else end, rows)
             for samples, lengths, first, end in zip(self.samples, self.lengths, self.first, ends, strict=True)
@@ -105,6 +110,7 @@ class Ragged:
             tuple(first[place] for place in places),
             self.hide,
             tuple(ends[place] for place in places),
+            self.versions,
         )
 
     def views(self, row: int) -> Views:
@@ -116,7 +122,7 @@ class Ragged:
         return Views(tuple(each for each, _ in found), tuple(each for _, each in found))
 
     @classmethod
-    def open(cls, folder: Path, levels: Sequence[str], hide: Hide | None = None) -> "Ragged":
+    def open(cls, folder: Path, levels: Sequence[str], hide: Hide | None = None, versions: int = 1) -> "Ragged":
         """Map what :func:`save_ragged` wrote into memory."""
         names = [folder / f"samples_{level}.npy" for level in levels]
         return cls(
@@ -124,11 +130,12 @@ class Ragged:
             tuple(_mapped(folder / f"lengths_{level}.npy") for level in levels),
             tuple(np.load(folder / f"first_{level}.npy") for level in levels),
             hide,
+            versions=versions,
         )
 
 
 def save_ragged(folder: Path, levels: Sequence[str], views: Sequence[Views]) -> None:
-    """Write the views of all examples of an input."""
+    """Write the views of all examples of an input; those of further versions come behind, version by version."""
     for place, level in enumerate(levels):
         lengths = [each.lengths[place] for each in views]
         raw = [samples for each in views if (samples := each.samples[place]) is not None]

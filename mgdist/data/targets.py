@@ -5,6 +5,7 @@ Legend: R examples, K outputs of a head.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, assert_never, cast
 
 import numpy as np
@@ -113,7 +114,7 @@ def with_labels(examples: Examples, heads: Mapping[str, Head]) -> Examples:
             kept, out = examples.take(rows), len(given) - len(rows)
             note = f"{_field(name, heads)}.without: {out} examples without a label that counts"
             skipped = (*examples.skipped, note) if out else examples.skipped
-            examples = Examples(kept.raws, kept.targets, skipped, examples.left_out + out)
+            examples = replace(kept, skipped=skipped, left_out=examples.left_out + out)
     return examples
 
 
@@ -137,7 +138,7 @@ def without_rare(train: Examples, heads: Mapping[str, Head], *, least: int, skip
             )
         kept = train.take(row for row, label in enumerate(labels) if label not in rare)
         notes = (f"{_field(name, heads)}.label: {la!r} has {count} of {least} examples" for la, count in rare.items())
-        train = Examples(kept.raws, kept.targets, (*train.skipped, *notes), train.left_out + sum(rare.values()))
+        train = replace(kept, skipped=(*train.skipped, *notes), left_out=train.left_out + sum(rare.values()))
     return train
 
 

@@ -1,10 +1,12 @@
 """Audio inputs: where the recordings are, and how they become frames."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from mgdist.job.strict import Seconds, Spec
+from mgdist.job.strict import Seconds, Spec, as_tuple
+
+Speed = Annotated[float, Field(ge=0.5, le=2)]
 
 GRANULARITIES = ("segment", "clip")
 """The levels that a recording can be read at, finest first, named after their units: runs of frames, whole recordings.
@@ -12,9 +14,14 @@ One of them is enough; a clip above segments builds on them, or with a scale rea
 into one."""
 
 
-class SpecAugmentSpec(Spec):
-    """Masks over runs of frames and bands of training recordings (Park et al., "SpecAugment", 2019)."""
+class AudioAugmentSpec(Spec):
+    """How training recordings are varied each time they are heard; masks after Park et al., "SpecAugment", 2019."""
 
+    speed: Annotated[tuple[Speed, ...], BeforeValidator(as_tuple), Field(max_length=16)] = ()
+    """speeds at which a recording is heard beside its own, such as [0.9, 1.1]; slower is lower too (Ko et al., "Audio
+    Augmentation for Speech Recognition", 2015); each is cut and kept beside the recording itself"""
+    warp: float = Field(0.0, ge=0, le=0.5)
+    """bands are moved by a factor of up to 1 +- this, as another vocal tract does (Jaitly and Hinton, 2013)"""
     frames: int = Field(0, ge=0)
     """widest run of frames that is masked; each has a width from 0 to this"""
     bands: int = Field(0, ge=0)
@@ -51,8 +58,11 @@ class AudioSpec(Spec):
     """power that the logarithm sees at least"""
     longest: Seconds = Field(10.0, gt=0, le=600)
     """of a longer recording the rest is left out"""
-    augment: SpecAugmentSpec | None = None
-    """what is masked while training; null: nothing"""
+    level_out: Literal["nothing", "mean", "spread"] = "nothing"
+    """what is taken out of each recording, band by band: its mean over the frames, or its mean and its spread; so voices
+    and microphones that were never heard are more like those that were"""
+    augment: AudioAugmentSpec | None = None
+    """how recordings are varied while training; null: they are not"""
 
     @model_validator(mode="after")
     def _agree(self) -> "AudioSpec":

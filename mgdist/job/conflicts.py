@@ -27,6 +27,7 @@ from mgdist.job.pretrained import pretrained_mistakes
 from mgdist.job.series import SeriesSpec, series_mistakes
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
+from mgdist.job.split_conflicts import split_mistakes
 from mgdist.job.strategy_conflicts import regularising_mistakes, strategy_mistakes
 from mgdist.job.table import GRANULARITIES as TABLE
 from mgdist.job.table import TableSpec
@@ -52,6 +53,7 @@ def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
     found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
+    found += split_mistakes(job)
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]
@@ -280,8 +282,6 @@ def _training(job: Job) -> Iterator[Mistake]:
 
 
 def _rest(job: Job) -> Iterator[Mistake]:
-    if job.data.split.valid + job.data.split.test >= 1:
-        yield Mistake("data.split", "valid and test leave no rows to train on; make their sum less than 1")
     if "int4" in (job.compress.methods or ()) and not job.embeds:
         yield Mistake("compress.methods", "int4 is for embeddings, and no input here has one; leave it out")
     counts = job.device.unit_counts

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, assert_never
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mgdist.job.audio import AudioSpec
 from mgdist.job.image import ImageSpec
@@ -11,6 +11,7 @@ from mgdist.job.strict import Names, Spec
 from mgdist.job.table import TableSpec
 from mgdist.job.text import TextSpec
 
+MOST_FOLDS = 1000
 InputSpec = TextSpec | ImageSpec | SeriesSpec | AudioSpec | TableSpec
 """What is read of a record."""
 _Input = Annotated[InputSpec, Field(discriminator="kind")]
@@ -79,13 +80,30 @@ Source = Annotated[
 ]
 
 
+def _as_folds(value: object) -> object:
+    if value is None or value == "each" or (isinstance(value, int) and 2 <= value <= MOST_FOLDS):
+        return value
+    raise ValueError(f"expected a number from 2 to {MOST_FOLDS}, or each; got {value!r:.40}")
+
+
 class SplitSpec(Spec):
-    """What is held out of the training rows, stratified by label and drawn with the job's seed."""
+    """What is held out of the training rows, drawn with the job's seed: stratified by label, or in whole groups.
+
+    With folds it is one part of a cross-validation: a fold is the job at a point, as a trial is.
+    """
 
     valid: float = Field(0.1, gt=0, lt=1)
     """share for validation, where the source has no such split"""
     test: float = Field(0.1, gt=0, lt=1)
     """share for the test, where the source has no such split"""
+    by: str | None = None
+    """column of groups, such as speaker or site: what is held out are whole groups; null: rows, each by itself"""
+    valid_by: Literal["group", "row"] = "group"
+    """row: validation takes rows of all groups that train, so that few groups lose none to it; the test never does"""
+    folds: Annotated[int | Literal["each"] | None, BeforeValidator(_as_folds)] = None
+    """parts that the training rows are cut into, of which one is the test; each: as many as there are groups"""
+    fold: int = Field(0, ge=0)
+    """which of the folds is the test, from 0; mgdist evaluate does the job at each of them"""
 
 
 class DataSpec(Spec):

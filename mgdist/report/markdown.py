@@ -30,7 +30,7 @@ def report(summary: Summary) -> str:
     """Return what a run came to, in Markdown."""
     parts = [
         f"# {summary.job.name}",
-        _table([name or "note" for name in COLUMNS], rows(summary)),
+        table([name or "note" for name in COLUMNS], rows(summary)),
         summary.meaning,
         *sentences(summary),
         "## Heads",
@@ -52,7 +52,7 @@ def _head(name: str, summary: Summary) -> Iterator[str]:
     """Yield what was measured of one head."""
     task, scores = summary.tasks[name], summary.shipped[name]
     yield f"### {name}: {task.kind}"
-    yield _table(["metric", "value"], [[metric, f"{value:.4f}"] for metric, value in scores.metrics.items()])
+    yield table(["metric", "value"], [[metric, f"{value:.4f}"] for metric, value in scores.metrics.items()])
     if isinstance(scores, ClassScores):
         labels = labels_of(task)
         yield _classes(labels, scores)
@@ -65,7 +65,7 @@ def _classes(labels: Sequence[str], scores: ClassScores) -> str:
         [label, f"{each.precision:.4f}", f"{each.recall:.4f}", f"{each.f1:.4f}", f"{each.support:,}"]
         for label, each in found
     ]
-    return _table(["class", "precision", "recall", "F1", "support"], cells)
+    return table(["class", "precision", "recall", "F1", "support"], cells)
 
 
 def _confusion(labels: Sequence[str], scores: ClassScores) -> str:
@@ -73,14 +73,14 @@ def _confusion(labels: Sequence[str], scores: ClassScores) -> str:
         return f"{len(labels)} classes are too many for a table; `bundle/shipped.json` holds the matrix."
     found = zip(labels, scores.confusion, strict=True)
     cells = [[label, *(f"{count:,}" if count else "" for count in counts)] for label, counts in found]
-    return "Rows: true class. Columns: predicted class.\n\n" + _table(["", *labels], cells)
+    return "Rows: true class. Columns: predicted class.\n\n" + table(["", *labels], cells)
 
 
 def _parities(summary: Summary) -> str:
     measured = [(candidate.method, candidate.parity) for candidate in summary.candidates]
     compared: list[tuple[str, Parity]] = [*measured, (summary.bundle.name, summary.parity)]
     cells = [[name, f"{each.difference:.2e}", f"{each.equal:.2%}", f"{each.examples:,}"] for name, each in compared]
-    return _table(["model", "largest difference of an output", "equal answers", "examples"], cells)
+    return table(["model", "largest difference of an output", "equal answers", "examples"], cells)
 
 
 def _weights(summary: Summary) -> str:
@@ -89,10 +89,11 @@ def _weights(summary: Summary) -> str:
         [candidate.method, *(f"{candidate.weights.get(name, 0):.1%}" for name in formats)]
         for candidate in summary.candidates
     ]
-    return _table(["model", *formats], cells)
+    return table(["model", *formats], cells)
 
 
-def _table(names: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
+def table(names: Sequence[str], cells: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, numbers to the right of the first column."""
     marks = [":--", *["--:"] * (len(names) - 1)]
     lines = [map(_cell, names), marks, *(map(_cell, row) for row in cells)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -27,6 +27,7 @@ def show(plan: Plan, console: Console) -> None:
         f"in all        {plan.parameters:,} parameters at most",
         "weights       " + ", ".join(f"{method} {size_line(size)}" for method, size in plan.sizes.items()),
         f"device        {_device(job)}",
+        f"split         {_split(job)}",
         *(f"{'train' if place == 0 else '':13} {line}" for place, line in enumerate(_train(plan))),
         f"search        {_search(plan)}",
     ]
@@ -87,6 +88,19 @@ def _device(job: Job) -> str:
     }
     told = ", ".join(f"{name} at most {value}" for name, value in stated.items() if value) or "no limits"
     return f"{told}; accuracy may drop by {job.compress.max_accuracy_drop:g}"
+
+
+def _split(job: Job) -> str:
+    """Tell what the source lacks and how it is held out of train."""
+    split, source = job.data.split, job.data.source
+    by = f" in whole groups of {split.by}" if split.by else ""
+    rows = ", valid row by row" if split.valid_by == "row" else ""
+    if split.folds is not None:
+        return f"fold {split.fold} of {split.folds}{by} is the test, valid {split.valid:g} of all rows{rows}"
+    own = [name for name in ("valid", "test") if getattr(source, name, None) is not None]
+    drawn = [f"{name} {getattr(split, name):g}" for name in ("valid", "test") if name not in own]
+    told = [f"{', '.join(drawn)} of the training rows{by}{rows}"] if drawn else []
+    return "; ".join([*told, *([f"{' and '.join(own)} of the source"] if own else [])])
 
 
 def _train(plan: Plan) -> list[str]:

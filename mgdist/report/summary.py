@@ -33,6 +33,8 @@ class Summary:
         folder: of the run.
         bundle: the file to copy to the device.
         tasks: what each head answers.
+        counts: examples of each split.
+        folds: the names of all folds of a cross-validation, of which the test is one; empty without one.
         point: what the search chose; empty without a search.
         network: scores of the trained network on (validation, test), by head.
         baseline: scores of the simple baseline on (validation, test); a head may lack one.
@@ -48,6 +50,8 @@ class Summary:
     folder: Path
     bundle: Path
     tasks: Mapping[str, Task]
+    counts: Mapping[str, int]
+    folds: tuple[str, ...]
     point: dict[str, object]
     network: tuple[Heads, Heads]
     baseline: tuple[Heads, Heads]
@@ -57,6 +61,11 @@ class Summary:
     chosen: Candidate
     verdicts: tuple[str, ...]
     seconds: dict[str, float]
+
+    @property
+    def fold(self) -> str | None:
+        """The name of the fold that is the test split; None without cross-validation."""
+        return self.folds[self.job.data.split.fold] if self.folds else None
 
     @property
     def examples(self) -> int:
@@ -105,6 +114,11 @@ def sentences(summary: Summary) -> list[str]:
         f"Ships {summary.chosen.method}: {numbers} on {summary.examples:,} test examples, run by the edge runtime.",
         *summary.verdicts,
     ]
+    if summary.fold is not None:
+        by = f" by {summary.job.data.split.by}" if summary.job.data.split.by else ""
+        told.append(
+            f"The test split is fold {summary.fold} of {len(summary.folds)}{by}; mgdist evaluate measures all of them."
+        )
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
     return [*told, "Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items())]

@@ -137,3 +137,31 @@ def test_a_full_disk_is_said_as_such(small: Job, tmp_path: Path) -> None:
     (tmp_path / "data" / "train" / "input" / "samples_word.npy").symlink_to("/dev/full")
     with pytest.raises(RunError, match=r"the disk is full"):
         prepare(small, tmp_path / "data")
+
+
+@pytest.fixture
+def spoken(tmp_path: Path) -> Job:
+    """A job over recordings of two pitches, each heard at two more speeds."""
+    time = np.arange(2000) / 8000
+    noise = np.random.default_rng(0).normal(0, 0.01, (20, 2000))
+    tones = noise + [0.4 * np.sin(2 * np.pi * (300 + 500 * (n % 2) + n) * time) for n in range(20)]
+    source = tmp_path / "train.npz"
+    np.savez(source, audio=tones.astype(np.float32), label=np.arange(20) % 2)
+    audio = {"kind": "audio", "rate": 8000, "mels": 8, "augment": {"speed": [0.8, 1.25]}}
+    levels = {"segment": {"length": 4, "encoder": {"kind": "bag"}}}
+    return files(source, data__input=audio, granularities=levels)
+
+
+def test_a_training_recording_is_kept_at_each_speed_and_one_of_them_is_drawn(spoken: Job, tmp_path: Path) -> None:
+    dataset = prepare(spoken, tmp_path / "data")
+    train, valid = dataset.train.inputs["input"], dataset.valid.inputs["input"]
+    assert isinstance(train, Ragged)
+    assert isinstance(valid, Ragged)
+    assert (train.versions, valid.versions, len(dataset.train)) == (3, 1, 16)
+    units = train.units(np.zeros(100, np.int64), np.random.default_rng(0))[0]
+    heard = {int(part.sum()) for part in np.split(units.mask, np.cumsum(units.counts)[:-1])}
+    assert heard == {1 + (readings - 200) // 80 for readings in (2000, 2500, 1600)}
+    assert train.units(np.array([0]))[0].mask.sum() == 1 + (2000 - 200) // 80
+    raw, fitted = dataset.train.raw(0)["input"], dataset.inputs["input"]
+    np.testing.assert_array_equal(train.views(0).samples[0], fitted.views(raw).samples[0])
+    assert train.narrowed([0], {}).versions == 3

@@ -1,7 +1,7 @@
 import numpy as np
 
-from mgdist.data.spec_augment import masked
-from mgdist.job.audio import SpecAugmentSpec
+from mgdist.data.spec_augment import masked, varied_frames, warped
+from mgdist.job.audio import AudioAugmentSpec
 
 OWNERS = np.array([0, 0, 0, 1, 1])
 SIZES = [10, 10, 4, 10, 3]
@@ -11,7 +11,7 @@ SAMPLES = MASK[:, :, None].repeat(16, axis=2).astype(np.float32)
 
 def hidden(seed: int = 0, **asked: object) -> list[np.ndarray]:
     """Return for each recording (frames, bands), where it was masked."""
-    found = masked(SAMPLES, MASK, OWNERS, np.random.default_rng(seed), SpecAugmentSpec(**asked))
+    found = masked(SAMPLES, MASK, OWNERS, np.random.default_rng(seed), AudioAugmentSpec(**asked))
     assert found.dtype == SAMPLES.dtype
     assert not found[~MASK].any()
     return [found[owner == OWNERS][MASK[owner == OWNERS]] == 0 for owner in (0, 1)]
@@ -58,3 +58,29 @@ def test_recordings_are_masked_otherwise_and_the_same_seed_masks_the_same() -> N
 def test_nothing_is_masked_unless_asked_and_the_batch_is_not_changed() -> None:
     assert not any(frames.any() for frames in hidden())
     assert (SAMPLES[MASK] == 1).all()
+
+
+def ramp() -> np.ndarray:
+    """Return units whose bands count up from 0, so that a band tells where it came from."""
+    return np.broadcast_to(np.arange(16, dtype=np.float32), (5, 10, 16)).copy()
+
+
+def test_bands_are_stretched_by_one_factor_a_recording() -> None:
+    found = warped(ramp(), OWNERS, np.random.default_rng(1), 0.2)
+    assert found.dtype == np.float32
+    factors = found[:, :, 1]
+    for owner in (0, 1):
+        assert np.ptp(factors[owner == OWNERS]) == 0
+        factor = factors[owner == OWNERS][0, 0]
+        assert 0.8 <= factor <= 1.2
+        expected = np.minimum(np.arange(16) * factor, 15)
+        np.testing.assert_allclose(found[owner == OWNERS][0, 0], expected, atol=1e-5)
+    assert factors[0, 0] != factors[-1, 0]
+
+
+def test_without_masks_bands_are_only_moved_and_without_anything_nothing_is_done() -> None:
+    drawn = varied_frames(ramp(), MASK, OWNERS, np.random.default_rng(1), AudioAugmentSpec(warp=0.2))
+    np.testing.assert_array_equal(drawn, warped(ramp(), OWNERS, np.random.default_rng(1), 0.2))
+    assert (
+        varied_frames(ramp(), MASK, OWNERS, np.random.default_rng(1), AudioAugmentSpec(speed=(0.9,))) == ramp()
+    ).all()

@@ -1,5 +1,6 @@
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,124 @@ def test_rows_of_a_class_too_rare_are_left_out_and_counted_where_bad_records_are
     assert made.tasks["answer"].labels == ("a", "b")
     assert made.train.left_out == 3
     assert made.train.skipped == ("task.label: 'c' has 1 of 3 examples", "task.label: 'd' has 2 of 3 examples")
+
+
+def spoken(*, rows: int = 20, speakers: int = 5, **counts: int) -> Examples:
+    """Return examples of two labels by some speakers; of a speaker named here, so many rows more, all of label a."""
+    groups = [f"s{speaker}" for speaker in range(speakers) for _ in range(rows)]
+    labels = ["ab"[number % 2] for number in range(len(groups))]
+    for name, count in counts.items():
+        groups, labels = groups + [name] * count, labels + ["a"] * count
+    texts = [f"{group} {number}" for number, group in enumerate(groups)]
+    return Examples({"input": texts}, {"answer": labels}, groups=groups)
+
+
+def speakers(part: Examples) -> set[str]:
+    assert part.groups is not None
+    assert part.groups == [text.split()[0] for text in part.raws["input"]]
+    return set(part.groups)
+
+
+BY: dict[str, Any] = {"by": "speaker", "valid": 0.2, "test": 0.2}
+
+
+def test_whole_groups_are_held_out_and_no_row_is_lost() -> None:
+    given = spoken()
+    made = halves(Given(given), split=BY)
+    held = [speakers(part) for part in (made.train, made.valid, made.test)]
+    assert [len(each) for each in held] == [3, 1, 1]
+    assert len(set.union(*held)) == 5
+    assert texts(made.train, made.valid, made.test) == texts(given)
+    assert halves(Given(given), split=BY) == made
+    assert len({frozenset(speakers(halves(Given(given), split=BY, seed=seed).test)) for seed in range(12)}) > 2
+
+
+def test_of_a_source_with_a_test_split_only_validation_is_drawn_by_group() -> None:
+    test = documents(a=4, b=4)
+    made = halves(Given(spoken(), test=test), split=BY)
+    assert made.test == test
+    assert len(speakers(made.valid)) == 1
+    assert not speakers(made.valid) & speakers(made.train)
+
+
+def test_rows_for_validation_may_come_from_all_groups_that_train() -> None:
+    made = halves(Given(spoken()), split={**BY, "valid_by": "row"})
+    assert len(speakers(made.test)) == 1
+    assert speakers(made.valid) == speakers(made.train)
+    assert not speakers(made.valid) & speakers(made.test)
+    assert len(made.valid) == 20
+
+
+@pytest.mark.parametrize("by", [{}, {"by": "speaker"}])
+@pytest.mark.parametrize("valid_by", ["group", "row"])
+def test_each_row_is_in_the_test_of_one_fold(by: dict[str, str], valid_by: str) -> None:
+    given, found = spoken(), []
+    if valid_by == "row" and by:
+        by = {**by, "valid_by": "row"}
+    for fold in range(4):
+        made = halves(Given(given), split={"folds": 4, "fold": fold, **by})
+        assert made.folds == ("0", "1", "2", "3")
+        assert texts(made.train, made.valid, made.test) == texts(given)
+        if by:
+            assert not speakers(made.test) & (speakers(made.train) | speakers(made.valid))
+            assert bool(speakers(made.valid) & speakers(made.train)) == (valid_by == "row")
+        found += texts(made.test)
+    assert sorted(found) == texts(given)
+
+
+def test_each_group_is_a_fold_that_bears_its_name() -> None:
+    made = [halves(Given(spoken()), split={"by": "speaker", "folds": "each", "fold": fold}) for fold in range(5)]
+    assert [speakers(each.test) for each in made] == [{f"s{number}"} for number in range(5)]
+    assert made[0].folds == ("s0", "s1", "s2", "s3", "s4")
+
+
+def test_the_test_of_a_fold_may_lack_a_class_but_training_may_not() -> None:
+    given = spoken(speakers=4, s9=20)
+    each = {"by": "speaker", "folds": "each"}
+    assert set(shares(halves(Given(given), split={**each, "fold": 4}).test)) == {"a"}
+    only = replace(
+        given, targets={"answer": ["c" if group == "s9" else "ab"[n % 2] for n, group in enumerate(given.groups or [])]}
+    )
+    with pytest.raises(
+        DataError, match=r"^data\.split\.by: train has no row of 'c' when whole groups of speaker are held"
+    ):
+        halves(Given(only), split={**each, "fold": 4})
+
+
+@pytest.mark.parametrize(
+    ("given", "spec", "said"),
+    [
+        (
+            spoken(speakers=2),
+            {"by": "speaker"},
+            "data.split.by: expected a group of speaker for each of 3 splits, test among them; got 2, s0, s1; choose "
+            "another column, or set data.split.valid_by: row",
+        ),
+        (
+            spoken(speakers=2),
+            {"by": "speaker", "folds": "each"},
+            "data.split.by: expected a group of speaker for each of 2 splits, valid among them; got 1, s1; choose "
+            "another column, or set data.split.valid_by: row",
+        ),
+        (
+            spoken(),
+            {"by": "speaker", "folds": 6},
+            "data.split.folds: expected at most 5, the groups of speaker; got 6; use each",
+        ),
+        (
+            spoken(),
+            {"by": "speaker", "folds": "each", "fold": 5},
+            "data.split.fold: expected at most 4, the last of the folds; got 5",
+        ),
+        (
+            Examples({"input": list("abcdef")}, {"answer": list("xxxyyy")}, groups=list("kkkmmn")),
+            {"by": "speaker", "valid": 0.3, "test": 0.3},
+            "data.split.by: test has no row of 'x' when whole groups of speaker are held out; remove the label, hold "
+            "out more, choose another column, or try another seed",
+        ),
+    ],
+)
+def test_groups_that_cannot_be_split_are_said(given: Examples, spec: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        halves(Given(given), split=spec)
+    assert str(caught.value) == said

@@ -1,11 +1,12 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mgdist_edge.audio import AudioInput, read_audio
+from mgdist_edge.audio import AudioInput, LevelOut, levelled, read_audio
 from mgdist_edge.errors import BundleError, InputError
 from mgdist_edge.fields import Fields
 from mgdist_edge.mel import MelSpectrum
@@ -120,3 +121,27 @@ def test_a_wrong_manifest_is_refused(change: Callable[[dict[str, Any]], object],
 def test_a_newer_mel_scale_is_refused() -> None:
     with pytest.raises(BundleError, match=r"spectrum.scale: expected slaney or htk; got 'bark'; upgrade mgdist-edge$"):
         read_audio(manifest(lambda s: s["spectrum"].update(scale="bark")))
+
+
+@pytest.mark.parametrize("what", ["mean", "spread"])
+def test_how_loud_and_how_coloured_a_recording_is_can_be_levelled_out(what: LevelOut) -> None:
+    fitted = replace(audio(), level_out=what, mean=(0.0,) * 8, std=(1.0,) * 8)
+    quiet, loud = (fitted.views(noise(30) * volume).samples[0] for volume in (0.1, 0.5))
+    assert quiet is not None
+    assert loud is not None
+    np.testing.assert_allclose(quiet, loud, atol=1e-4)
+    np.testing.assert_allclose(quiet.mean(0), 0, atol=1e-5)
+    assert np.allclose(quiet.std(0), 1, atol=1e-5) == (what == "spread")
+    assert read_audio(Fields(json.loads(json.dumps(fitted.as_json())), "manifest.json: input")) == fitted
+
+
+def test_a_band_in_which_nothing_is_heard_is_not_made_louder() -> None:
+    frames = np.array([[1.0, 5.0], [1.0, 7.0], [1.001, 9.0]])
+    assert np.abs(levelled(frames, "spread")[:, 0]).max() < 0.01
+
+
+def test_what_a_newer_version_levels_out_is_refused() -> None:
+    with pytest.raises(
+        BundleError, match=r"level_out: expected nothing, mean or spread; got 'x'; upgrade mgdist-edge$"
+    ):
+        read_audio(manifest(lambda s: s.update(level_out="x")))

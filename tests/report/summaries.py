@@ -72,6 +72,8 @@ def summary(folder: Path, *, classes: int = 3, **changed: object) -> Summary:
         "folder": folder,
         "bundle": folder / "small.tflite",
         "tasks": {"answer": Classify(labels_of(classes))},
+        "counts": {"train": 1000, "valid": 100, "test": 120},
+        "folds": (),
         "point": {"train.lr": 0.0123, "model.width": 48},
         "network": (heads(0.9, classes), heads(0.89, classes)),
         "baseline": (heads(0.85, classes), heads(0.84, classes)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 
-from mgdist.data.sources.parse import BadRecordError, Target, raw_of, target_of
+from mgdist.data.sources.parse import BadRecordError, Target, label_of, raw_of, target_of
 from mgdist.errors import DataError
 from mgdist.job.data import InputSpec, columns_of_input
 from mgdist.job.spec import Job
@@ -35,10 +35,11 @@ class Unreadable(NamedTuple):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that a job reads: those of each input, then those of each head."""
+    """The columns that a job reads: those of each input, then those of each head, then that of the groups."""
 
     inputs: Mapping[str, InputSpec]
     heads: Mapping[str, Head]
+    by: str | None = None
 
     @cached_property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -54,7 +55,7 @@ class Columns:
             for name, head in self.heads.items()
             for field, column in columns_of(head)
         ]
-        return (*read, *learned)
+        return (*read, *learned, *([("data.split.by", self.by)] if self.by is not None else []))
 
     @cached_property
     def all(self) -> tuple[str, ...]:
@@ -79,8 +80,12 @@ class Columns:
                 raise DataError(f"{field}: {place} has no column {name!r}; {meant}it has {', '.join(names) or 'none'}")
         return [list(names).index(name) for name in self.all]
 
-    def parse(self, values: Sequence[object]) -> "tuple[list[Raw], list[Target]]":
-        """Return the raw value for each input and the target of each head that a row holds.
+    def held_out(self) -> "Columns":
+        """Return what is read of a split that the source has itself: no groups, since it stays as it is."""
+        return replace(self, by=None)
+
+    def parse(self, values: Sequence[object]) -> "tuple[list[Raw], list[Target], str]":
+        """Return the raw value for each input, the target of each head, and the group that a row holds.
 
         Raises:
             BadRecordError: one of its values is not what it should be.
@@ -88,12 +93,12 @@ class Columns:
         rest = iter(values)
         raws = [raw_of([next(rest) for _ in columns_of_input(spec)], spec) for spec in self.inputs.values()]
         targets = [target_of([next(rest) for _ in columns_of(head)], head) for head in self.heads.values()]
-        return raws, targets
+        return raws, targets, "" if self.by is None else label_of(next(rest), self.by)
 
 
 def columns_of_job(job: Job) -> Columns:
     """Return the columns that a job reads."""
-    return Columns(job.inputs, job.heads)
+    return Columns(job.inputs, job.heads, job.data.split.by)
 
 
 @dataclass(frozen=True)
@@ -105,12 +110,14 @@ class Examples:
         targets: for each head, one target an example.
         skipped: what was wrong with the first records left out, one line each.
         left_out: records left out in all.
+        groups: one an example; None where the job asks for none.
     """
 
     raws: "Mapping[str, list[Raw]]"
     targets: Mapping[str, list[Target]]
     skipped: tuple[str, ...] = ()
     left_out: int = 0
+    groups: list[str] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
@@ -122,6 +129,7 @@ class Examples:
             self,
             raws={name: [values[row] for row in rows] for name, values in self.raws.items()},
             targets={name: [values[row] for row in rows] for name, values in self.targets.items()},
+            groups=None if self.groups is None else [self.groups[row] for row in rows],
         )
 
 
@@ -147,12 +155,12 @@ def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) ->
     """
     raws: "dict[str, list[Raw]]" = {name: [] for name in columns.inputs}
     targets: dict[str, list[Target]] = {name: [] for name in columns.heads}
-    skipped, left_out = list[str](), 0
+    skipped, left_out, groups = list[str](), 0, list[str]()
     for row in rows:
         try:
             if isinstance(row, Unreadable):
                 raise BadRecordError(row.problem)
-            read, learned = columns.parse(row.values)
+            read, learned, group = columns.parse(row.values)
         except BadRecordError as error:
             if not skip:
                 raise DataError(f"{row.place}: {error}; mend the record, or set data.on_bad_record: skip") from None
@@ -164,4 +172,5 @@ def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) ->
                 kept.append(raw)
             for held, target in zip(targets.values(), learned, strict=True):
                 held.append(target)
-    return Examples(raws, targets, tuple(skipped), left_out)
+            groups.append(group)
+    return Examples(raws, targets, tuple(skipped), left_out, groups if columns.by is not None else None)

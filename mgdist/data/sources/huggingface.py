@@ -25,9 +25,9 @@ def read_huggingface(spec: HuggingFaceSpec, columns: Columns, cache: Path, *, sk
         if name is not None and name not in sets:
             raise DataError(f"data.source.{field}: {spec.name} has no split {name!r}; it has {', '.join(sets)}")
     read = {
-        field: gather(_rows(sets[name], f"{spec.name}[{name}]", columns), columns, skip=skip)
+        field: gather(_rows(sets[name], f"{spec.name}[{name}]", asked), asked, skip=skip)
         for field, name in names.items()
-        if name is not None
+        if name is not None and (asked := columns if field == "train" else columns.held_out())
     }
     return Given(**read)
 

@@ -58,7 +58,7 @@ def target_of(values: Sequence[object], head: Head) -> Target:
     """
     match head:
         case ClassifySpec(label=name) | OrdinalSpec(label=name):
-            return _label(values[0], name)
+            return label_of(values[0], name)
         case MultiLabelSpec(label=name):
             return _labels(values[0], name)
         case RegressSpec(targets=names):
@@ -164,7 +164,12 @@ def _part(value: object, name: str) -> str:
             raise BadRecordError(f"{name}: expected text; got {type(value).__name__} {value!r:.40}")
 
 
-def _label(value: object, name: str) -> str:
+def label_of(value: object, name: str) -> str:
+    """Return a label, or the name of a group: one line of text, or a whole number.
+
+    Raises:
+        BadRecordError: it is not, or it is empty.
+    """
     match value:
         case bool():
             return str(value).lower()
@@ -187,9 +192,9 @@ def _labels(value: object, name: str) -> tuple[str, ...]:
         case None:
             return ()
         case str():
-            return tuple(dict.fromkeys(_label(part.strip(), name) for part in value.split(",") if part.strip()))
+            return tuple(dict.fromkeys(label_of(part.strip(), name) for part in value.split(",") if part.strip()))
         case list() | tuple():
-            return tuple(dict.fromkeys(_label(part, name) for part in value))
+            return tuple(dict.fromkeys(label_of(part, name) for part in value))
         case _:
             raise BadRecordError(f"{name}: expected a list of labels; got {type(value).__name__} {value!r:.40}")
 

@@ -24,6 +24,15 @@ def test_bands_have_mean_0_and_deviation_1_over_all_frames() -> None:
     np.testing.assert_allclose(frames.std(0), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("what", ["mean", "spread"])
+def test_bands_have_deviation_1_also_where_each_recording_is_levelled_out(what: str) -> None:
+    fitted = fit(level_out=what)
+    frames = [fitted.views(clip).samples[0] for clip in CLIPS]
+    assert fitted.level_out == what
+    np.testing.assert_allclose([each.mean(0) for each in frames], 0, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(frames).std(0), 1, atol=1e-5)
+
+
 def test_times_become_readings_and_the_first_level_reads_every_frame() -> None:
     fitted = fit(frame=0.032, hop=0.016, longest=0.5)
     assert (fitted.spectrum.frame, fitted.spectrum.hop, fitted.spectrum.highest) == (256, 128, 4000)

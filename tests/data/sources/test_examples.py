@@ -113,3 +113,16 @@ def test_taken_examples_keep_what_belongs_together() -> None:
     assert found.raws == {"title": ["t2", "t0"], "body": ["b2", "b0"]}
     assert found.targets["price"] == [(2.0, 2.0), (0.0, 0.0)]
     assert len(found) == 2
+
+
+def test_groups_are_read_of_the_training_rows_and_not_of_a_split_that_stays_as_it_is() -> None:
+    columns = columns_of_job(files("t.csv", data__split={"by": "site"}))
+    assert columns.fields[-1] == ("data.split.by", "site")
+    found = gather([Row("rows:1", ("a", "x", 7)), Row("rows:2", ("b", "x", "north"))], columns, skip=False)
+    assert (found.groups, found.take([1]).groups) == (["7", "north"], ["north"])
+    with pytest.raises(DataError, match=r"^rows:1: site: empty; mend the record"):
+        gather([Row("rows:1", ("a", "x", None))], columns, skip=False)
+    with pytest.raises(DataError, match=r"^data\.split\.by: t\.csv has no column 'site'; it has text, label$"):
+        columns.pick(["text", "label"], "t.csv")
+    assert columns.held_out().all == ("text", "label")
+    assert gather([Row("rows:1", ("a", "x"))], columns.held_out(), skip=False).groups is None

@@ -6,6 +6,7 @@ import fsspec
 import pytest
 
 from mgdist.data.digest import digest
+from mgdist.data.inspect import inspect
 from mgdist.data.sources.files import find
 from mgdist.data.sources.read import read
 from mgdist.errors import DataError
@@ -125,3 +126,15 @@ def test_a_file_that_may_not_be_read_is_said(locked: Path) -> None:
         read(files(locked))
     with pytest.raises(DataError, match=r"^data\.source\.train: .*a\.csv: cannot be read: Permission denied"):
         digest(files(locked))
+
+
+def test_only_the_training_files_need_the_column_of_the_groups(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label,site\nhello,a,n\n")
+    (tmp_path / "test.csv").write_text("text,label\nbye,a\n")
+    job = files(tmp_path / "train.csv", test=tmp_path / "test.csv", data__split={"by": "site"})
+    inspect(job)
+    given = read(job)
+    assert given.test is not None
+    assert (given.train.groups, given.test.groups) == (["n"], None)
+    with pytest.raises(DataError, match=r"^data\.split\.by: .*test\.csv has no column 'site'; it has text, label$"):
+        inspect(files(tmp_path / "test.csv", data__split={"by": "site"}))
