@@ -5,7 +5,7 @@ Legend: R rows (examples) of a split, K outputs of a head.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +36,8 @@ from mgdist_edge.views import Views
 FORMAT = 2
 """Of the folder; one that is written otherwise is prepared anew."""
 ABOUT, SEEN, TARGETS = "dataset.json", "seen.{name}.npy", "targets.{name}.npy"
+TAUGHT = "taught.{name}.npy"
+"""A teacher's answers for the training rows, by head."""
 
 UNVARIED: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -50,12 +52,14 @@ class Shard:
         targets: for each head, (R,) int64 index of each row's label, or (R, K) float32; of a forecast the standardised
             readings that follow each window, (R, C, H) over the memory of one table.
         foretells: the input whose windows the rows are; None where nothing is foretold.
+        taught: for each head, (R, K) what a teacher answers; empty where there is none.
     """
 
     folder: Path
     inputs: Mapping[str, Stored]
     targets: Mapping[str, NDArray[Any]]
     foretells: SeriesInput | None = None
+    taught: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
@@ -143,6 +147,7 @@ class Dataset:
         seen: for each input that reads ids, the training documents that hold each id.
         digest: SHA-256 of the examples and splits.
         skipped: records that were left out, by split.
+        teacher: folder of a teacher's answers for the training rows; None where there is none.
     """
 
     folder: Path
@@ -154,10 +159,15 @@ class Dataset:
     seen: Mapping[str, Seen]
     digest: str
     skipped: Mapping[str, int]
+    teacher: Path | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> "Dataset":
+    def open(cls, folder: Path, teacher: Path | None = None) -> "Dataset":
         """Open a folder that ``prepare`` has finished.
+
+        Args:
+            folder: of the data set.
+            teacher: folder of a teacher's answers for the training rows, which are mapped into memory; None for none.
 
         Raises:
             DataError: the folder holds no finished data set, or one of another format.
@@ -177,7 +187,10 @@ class Dataset:
         train = Shard.open(folder / "train", inputs, list(tasks), about["augment"])
         counts = {name: folder / SEEN.format(name=name) for name in inputs}
         seen = {name: Seen(np.load(path, mmap_mode="r"), len(train)) for name, path in counts.items() if path.is_file()}
-        return cls(folder, inputs, tasks, train, valid, test, seen, about["digest"], about["skipped"])
+        if teacher is not None:
+            answers = {name: np.load(teacher / TAUGHT.format(name=name), mmap_mode="r") for name in tasks}
+            train = replace(train, taught=answers)
+        return cls(folder, inputs, tasks, train, valid, test, seen, about["digest"], about["skipped"], teacher)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -186,7 +199,7 @@ class Dataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let another process map the files too, instead of copying them."""
-        return Dataset.open, (self.folder,)
+        return Dataset.open, (self.folder, self.teacher)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:
