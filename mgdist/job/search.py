@@ -54,7 +54,8 @@ class EnsembleSpec(Spec):
     """
 
     winners: int = Field(3, ge=2, le=16)
-    """trials that become members, the best at different points; each with the weights of its best epoch"""
+    """trials that become members, the best at different points, also of those that ASHA ended early; each with the
+    weights of its best epoch"""
     combine: Literal["mean", "weighted", "vote", "stack"] = "mean"
     """mean of the outputs; weighted: with weights that the validation rows choose (Caruana et al., "Ensemble Selection
     from Libraries of Models", 2004); vote: one vote a member, of labels only; stack: a linear model over the outputs,

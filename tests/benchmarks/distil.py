@@ -71,8 +71,9 @@ def main(options: argparse.Namespace) -> None:
             assert mine.digest == dataset.digest, "the same rows"
             found: list[Result] = []
             for seed in range(job.seed, job.seed + options.seeds):
-                found += results(name, job, dataset, student, mine, seed, options)
-                print(name, seed, *(f"{each.name} {each.accuracy:.4f}" for each in found), file=sys.stderr, flush=True)
+                new = results(name, job, dataset, student, mine, seed, options)
+                print(name, seed, *(f"{each.name} {each.accuracy:.4f}" for each in new), file=sys.stderr, flush=True)
+                found += new
             table(HEAD, rows(found))
             print(f"\n{name}: {len(dataset.train):,} rows to learn from, {len(dataset.valid):,} to validate on.")
 
