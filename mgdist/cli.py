@@ -37,11 +37,13 @@ def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 -
     from mgdist.job.load import load
     from mgdist.job.plan import plan
     from mgdist.report.plan import show
+    from mgdist.search.teacher import teacher_of
 
     job = load(job_file, overrides)
     planned = plan(job)
     show(planned, _console())
     inspect(job)
+    teacher_of(job)
     if planned.mistakes:
         raise JobError("\n".join(f"{job_file}: {mistake.path}: {mistake.message}" for mistake in planned.mistakes))
 

@@ -3,7 +3,7 @@
 A stage imports what it works with when it begins: torch takes seconds, in which Ray starts and data is read already.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,17 +22,20 @@ from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
 from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.point import as_document, at_point, cutting
+from mgdist.job.search import EnsembleSpec
 from mgdist.job.spec import Job
 from mgdist.report.folds import CrossValidation, write_folds
 from mgdist.report.markdown import write_report
 from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
-from mgdist.runs import Done, Run
-from mgdist.search.results import Searched
+from mgdist.runs import Done, Run, digest
+from mgdist.search.results import Searched, trained_at
+from mgdist.search.teacher import Taught, teach, teacher_of
 
 if TYPE_CHECKING:
     from mgdist.evaluate.network import Evaluated
     from mgdist.export.candidates import Shipped
+    from mgdist.search.ensemble import Ensemble
     from mgdist.train.launch import Trained
 
 
@@ -87,8 +90,11 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
     with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train):
         line = Line(run, ray)
         data = line.read()
-        best, point = line.search(data)
-        trained = line.train(best, data)
+        taught = line.teach(data)
+        found = line.search(data, taught)
+        together = line.ensemble(data, found)
+        best, point = line.best(found)
+        trained = line.train(best, data, line.teacher(taught, together))
         evaluated = line.evaluate(best, data, trained)
         converted = line.convert(best, data, trained)
         compressed = line.compress(best, data, evaluated, converted)
@@ -99,7 +105,11 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
             device=job.device,
         )
         shipped = line.bundle(best, data, evaluated, compressed, chosen)
-        summary = line.summary(best, point, data.value, evaluated.value, compressed.value, chosen, shipped.value)
+        summary = replace(
+            line.summary(best, point, data.value, evaluated.value, compressed.value, chosen, shipped.value),
+            taught=None if taught is None else taught.value,
+            ensemble=None if together is None else together.value,
+        )
         write_report(summary)
         return summary
 
@@ -114,6 +124,7 @@ class Line:
     def read(self) -> Done[Dataset]:
         """Read, split, fit and cut the data. Ray and torch start meanwhile, since what follows will need them."""
         job = self.run.job
+        teacher_of(job)  # one that cannot teach is told of before any work
 
         def work(folder: Path) -> None:
             # Beside, not in a thread: reading holds Python's lock, and Ray would start three seconds later.
@@ -130,31 +141,69 @@ class Line:
             self.ray.start()
         return self.run.stage("data", *given, do=work, load=Dataset.open)
 
-    def search(self, data: Done[Dataset]) -> tuple[Job, dict[str, Any]]:
-        """Find the best point, if the job asks for it; return the job at that point, and the point."""
+    def teach(self, data: Done[Dataset]) -> Done[Taught] | None:
+        """Let the run that the job learns from answer for the training rows, before anything is trained."""
+        job = self.run.job
+        run = teacher_of(job)
+        if run is None:
+            return None
+        work = partial(teach, run, job, data.value)
+        return self.run.stage("teach", data.digest, run.given, run.sha256, do=work, load=Taught.open)
+
+    def search(self, data: Done[Dataset], taught: Done[Taught] | None) -> Done[Searched] | None:
+        """Find the best points, if the job asks for it; the trials learn from a run that teaches, too."""
         job = self.run.job
         if job.search is None:
-            return job, {}
+            return None
         from mgdist.search.tune import search
 
         def work(folder: Path) -> None:
             self._connected()
-            search(job, data.folder, folder)
+            search(job, data.folder, folder, None if taught is None else taught.folder)
 
-        given = [data.digest, _parts(job, "task", "granularities", "model", "train", "search", "seed")]
-        found = self.run.stage("search", *given, do=work, load=Searched.open)
-        point = dict(found.value.point)
-        return at_point(job, point), point
+        given = [data.digest, _parts(_searched(job), "task", "granularities", "model", "train", "search", "seed")]
+        given += [] if taught is None else [taught.digest]
+        return self.run.stage("search", *given, do=work, load=Searched.open)
 
-    def train(self, best: Job, data: Done[Dataset]) -> "Done[Trained]":
-        """Train the network of the best point to its end."""
+    def ensemble(self, data: Done[Dataset], found: Done[Searched] | None) -> "Done[Ensemble] | None":
+        """Combine the winners of the search, if the job asks for it, and measure them together."""
+        job = self.run.job
+        if found is None or job.search is None or job.search.ensemble is None:
+            return None
+        from mgdist.search.ensemble import Ensemble, ensemble
+
+        def work(folder: Path) -> None:
+            ensemble(job, data.value, found.value, found.folder, folder)
+            for name, quality_of in Ensemble.open(folder).qualities.items():
+                self.run.event("ensemble", name=name, quality=quality_of)
+
+        given = [found.digest, data.digest, job.search.ensemble.model_dump(mode="json")]
+        return self.run.stage("ensemble", *given, do=work, load=Ensemble.open)
+
+    def best(self, found: Done[Searched] | None) -> tuple[Job, dict[str, Any]]:
+        """Return the job that is trained to its end, and its point: the best one of a search."""
+        point = {} if found is None else dict(trained_at(self.run.job, found.value))
+        return at_point(self.run.job, point), point
+
+    def teacher(self, taught: Done[Taught] | None, together: "Done[Ensemble] | None") -> tuple[Path, str] | None:
+        """Return where the answers lie that the network learns from, and the digest of the weights behind them."""
+        distil = self.run.job.train.distil
+        if distil is not None and distil.of_ensemble and together is not None:
+            return together.folder, digest(together.digest, together.value.sha256)
+        return None if taught is None else (taught.folder, taught.digest)
+
+    def train(self, best: Job, data: Done[Dataset], teacher: tuple[Path, str] | None) -> "Done[Trained]":
+        """Train the network of the best point to its end, beside a teacher where there is one."""
         from mgdist.train.launch import Trained, train
+
+        answers, weights = teacher or (None, None)
 
         def work(folder: Path) -> None:
             self._connected()
-            train(best, data.folder, folder)
+            train(best, data.folder, folder, answers)
 
         given = [data.digest, _parts(best, "task", "granularities", "model", "train", "seed")]
+        given += [] if weights is None else [weights]
         return self.run.stage("train", *given, do=work, load=Trained.open)
 
     def evaluate(self, best: Job, data: Done[Dataset], trained: "Done[Trained]") -> "Done[Evaluated]":
@@ -252,3 +301,17 @@ def _parts(job: Job, *names: str) -> dict[str, Any]:
     """Return some sections of a job as plain values."""
     document = as_document(job)
     return {name: document[name] for name in names}
+
+
+def _searched(job: Job) -> Job:
+    """Return a job without what changes nothing in its search: the combining of its winners, and how they teach."""
+    assert job.search is not None, "the job asks for a search"
+    ensemble, distil = job.search.ensemble, job.train.distil
+    kept = None if ensemble is None else EnsembleSpec(winners=ensemble.winners)
+    taught = None if distil is None or distil.of_ensemble else distil
+    return job.model_copy(
+        update={
+            "search": job.search.model_copy(update={"ensemble": kept}),
+            "train": job.train.model_copy(update={"distil": taught}),
+        }
+    )

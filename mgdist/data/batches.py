@@ -4,7 +4,7 @@ Legend: B examples of a batch, N units of a level (of all B examples), S samples
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -91,12 +91,14 @@ class Batch:
             forecast (B, C, H).
         mix: with what the examples are mixed; None for nothing.
         standing: what turns forecasts to standardised readings; None where nothing is foretold.
+        taught: for each head, what a teacher answers (B, K); empty where there is none.
     """
 
     levels: tuple[Packed, ...]
     targets: Mapping[str, Shaped[Tensor, "B *any"]]
     mix: Mix | None = None
     standing: Standing | None = None
+    taught: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
@@ -117,7 +119,8 @@ class Batch:
         """Return the batch on a device."""
         targets = {name: values.to(device) for name, values in self.targets.items()}
         standing = None if self.standing is None else self.standing.to(device)
-        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix, standing)
+        taught = {name: values.to(device) for name, values in self.taught.items()}
+        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix, standing, taught)
 
 
 def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator | None = None) -> Batch:
@@ -133,6 +136,7 @@ def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator
         levels=tuple(map(_packed, units)),
         targets={name: torch.from_numpy(values[rows]) for name, values in shard.targets.items()},
         standing=_standing(shard, rows),
+        taught={name: torch.from_numpy(values[rows]) for name, values in shard.taught.items()},
     )
 
 

@@ -5,7 +5,7 @@ Legend: R rows (examples) of a split, K outputs of a head.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -36,6 +36,8 @@ from mgdist_edge.views import Views
 FORMAT = 2
 """Of the folder; one that is written otherwise is prepared anew."""
 ABOUT, SEEN, TARGETS = "dataset.json", "seen.{name}.npy", "targets.{name}.npy"
+TAUGHT = "taught.{name}.npy"
+"""A teacher's answers for the training rows, by head."""
 
 UNVARIED: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -50,12 +52,14 @@ class Shard:
         targets: for each head, (R,) int64 index of each row's label, or (R, K) float32; of a forecast the standardised
             readings that follow each window, (R, C, H) over the memory of one table.
         foretells: the input whose windows the rows are; None where nothing is foretold.
+        taught: for each head, (R, K) what a teacher answers; empty where there is none.
     """
 
     folder: Path
     inputs: Mapping[str, Stored]
     targets: Mapping[str, NDArray[Any]]
     foretells: SeriesInput | None = None
+    taught: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.targets.values())))
@@ -146,6 +150,7 @@ class Dataset:
         digest: SHA-256 of the examples and splits.
         skipped: records that were left out, by split.
         folds: the names of all folds of a cross-validation, of which the test is one; empty without one.
+        teacher: folder of a teacher's answers for the training rows; None where there is none.
     """
 
     folder: Path
@@ -158,10 +163,15 @@ class Dataset:
     digest: str
     skipped: Mapping[str, int]
     folds: tuple[str, ...]
+    teacher: Path | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> "Dataset":
+    def open(cls, folder: Path, teacher: Path | None = None) -> "Dataset":
         """Open a folder that ``prepare`` has finished.
+
+        Args:
+            folder: of the data set.
+            teacher: folder of a teacher's answers for the training rows, which are mapped into memory; None for none.
 
         Raises:
             DataError: the folder holds no finished data set, or one of another format.
@@ -182,7 +192,10 @@ class Dataset:
         counts = {name: folder / SEEN.format(name=name) for name in inputs}
         seen = {name: Seen(np.load(path, mmap_mode="r"), len(train)) for name, path in counts.items() if path.is_file()}
         told = {"digest": about["digest"], "skipped": about["skipped"], "folds": tuple(about["folds"])}
-        return cls(folder, inputs, tasks, train, valid, test, seen, **told)
+        if teacher is not None:
+            answers = {name: np.load(teacher / TAUGHT.format(name=name), mmap_mode="r") for name in tasks}
+            train = replace(train, taught=answers)
+        return cls(folder, inputs, tasks, train, valid, test, seen, **told, teacher=teacher)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -191,7 +204,7 @@ class Dataset:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let another process map the files too, instead of copying them."""
-        return Dataset.open, (self.folder,)
+        return Dataset.open, (self.folder, self.teacher)
 
     @cached_property
     def counts(self) -> Mapping[str, int]:

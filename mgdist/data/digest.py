@@ -27,7 +27,7 @@ def digest(job: Job) -> str:
         DataError: a file or a package is missing, or may not be read.
     """
     checkpoints = _of_checkpoints(job)
-    return digest_of(_of_source(job), checkpoints) if checkpoints else _of_source(job)
+    return digest_of(of_source(job), checkpoints) if checkpoints else of_source(job)
 
 
 def _of_checkpoints(job: Job) -> list[list[str]]:
@@ -38,7 +38,8 @@ def _of_checkpoints(job: Job) -> list[list[str]]:
     return [[_of_file(folder / name, where) for name in FILES if (folder / name).is_file()] for folder in folders]
 
 
-def _of_source(job: Job) -> str:
+def of_source(job: Job) -> str:
+    """Return a SHA-256 of the records alone, however a job reads them."""
     match job.data.source:
         case FilesSpec() as spec:
             named = {field: address for field, address in addresses(spec).items() if address is not None}

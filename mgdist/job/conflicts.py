@@ -7,6 +7,7 @@ from typing import assert_never
 
 from mgdist.job.audio import GRANULARITIES as AUDIO
 from mgdist.job.audio import AudioSpec
+from mgdist.job.distil_conflicts import distil_mistakes, ensemble_mistakes
 from mgdist.job.encoders import (
     AttentionPoolSpec,
     BagSpec,
@@ -54,6 +55,7 @@ def conflicts(job: Job) -> list[Mistake]:
     found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
     found += split_mistakes(job)
+    found += [*ensemble_mistakes(job), *distil_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]

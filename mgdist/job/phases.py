@@ -1,7 +1,7 @@
 """A training as a list of phases: stretches in which the same parameters learn."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from mgdist.job.shapes import Shape, shapes
@@ -26,6 +26,8 @@ class Phase:
         auxiliary: level -> weight of the loss of its auxiliary heads; they do not run where it is not named.
         units: level -> units of an example that are read at most.
         layers: level -> layers of its encoder that run.
+        teacher: share of the loss that looks at a teacher's answers; 0: none is looked at.
+        temperature: at which probabilities are compared with the teacher's.
         steps: optimizer steps of one epoch; 0 as long as the rows are not counted.
     """
 
@@ -38,6 +40,8 @@ class Phase:
     auxiliary: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, int] = field(default_factory=dict)
     layers: Mapping[str, int] = field(default_factory=dict)
+    teacher: float = 0.0
+    temperature: float = 1.0
     steps: int = 0
 
     def rate(self, part: str) -> float:
@@ -47,7 +51,15 @@ class Phase:
 
 
 def phases(job: Job) -> tuple[Phase, ...]:
-    """Return the phases of a job, in order; the last one trains what ships."""
+    """Return the phases of a job, in order; the last one trains what ships. A teacher is looked at in all of them."""
+    distil = job.train.distil
+    plan = _of_strategy(job)
+    if distil is None:
+        return plan
+    return tuple(replace(phase, teacher=distil.weight, temperature=distil.temperature) for phase in plan)
+
+
+def _of_strategy(job: Job) -> tuple[Phase, ...]:
     levels = shapes(job)
     names = tuple(shape.name for shape in levels)
     whole = Phase("joint", job.train.epochs, job.train.lr, names)

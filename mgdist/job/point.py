@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from mgdist.errors import JobError
 from mgdist.job.conflicts import conflicts
+from mgdist.job.distil_conflicts import moved_mistake
 from mgdist.job.mistakes import Mistake, mistakes_of
 from mgdist.job.spec import Job
 
@@ -76,16 +77,23 @@ def at_point(job: Job, point: Point) -> Job:
 def space_mistakes(job: Job) -> list[Mistake]:
     """Return what is wrong with the search space: every choice and every bound must make a job."""
     assert job.search is not None
-    plain = as_document(job.model_copy(update={"search": None}))
+    plain = as_document(alone(job))
     found = []
     for path, spec in job.search.space.items():
         values = spec.choice or spec.uniform or spec.loguniform or spec.integer or ()
         for value in values:
-            found += _at(plain, path, value)
+            found += _at(job, plain, path, value)
     return list(dict.fromkeys(found))
 
 
-def _at(plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
+def alone(job: Job) -> Job:
+    """Return a job without its search, and without the teacher that only a search makes."""
+    distil = job.train.distil
+    train = job.train.model_copy(update={"distil": None if distil is None or distil.of_ensemble else distil})
+    return job.model_copy(update={"search": None, "train": train})
+
+
+def _at(job: Job, plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
     document = Job.model_validate(plain).model_dump(mode="json")
     where = f"search.space.{path}"
     if path.split(".", maxsplit=1)[0] in ("search", "name", "run", "data", "task", "compress", "device", "seed"):
@@ -97,4 +105,6 @@ def _at(plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:
     moved, mistakes = checked(document)
     if moved is not None and cutting(moved) != cutting(Job.model_validate(plain)):
         return [Mistake(where, "a search cannot change how the data is read and cut; set it in the job itself")]
+    if (why := moved_mistake(path, moved or job, job)) is not None:
+        return [Mistake(where, why)]
     return [Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes]

@@ -1,6 +1,6 @@
 """What the search may change, and how long it may look."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -46,6 +46,22 @@ class AshaSpec(Spec):
     """of so many trials one goes on at each rung"""
 
 
+class EnsembleSpec(Spec):
+    """The best trials of a search together: measured and shown beside the network, and a teacher for it.
+
+    It does not ship: a device would have to run all members. Four ways to combine them are measured; ``combine`` says
+    which of them is the ensemble that ``train.distil`` learns from.
+    """
+
+    winners: int = Field(3, ge=2, le=16)
+    """trials that become members, the best at different points, also of those that ASHA ended early; each with the
+    weights of its best epoch"""
+    combine: Literal["mean", "weighted", "vote", "stack"] = "mean"
+    """mean of the outputs; weighted: with weights that the validation rows choose (Caruana et al., "Ensemble Selection
+    from Libraries of Models", 2004); vote: one vote a member, of labels only; stack: a linear model over the outputs,
+    learned from the validation rows (Wolpert, "Stacked Generalization", 1992), of all but quantiles"""
+
+
 class SearchSpec(Spec):
     """A search by Optuna's TPE, stopped early by ASHA; the metric is train.metric."""
 
@@ -59,3 +75,6 @@ class SearchSpec(Spec):
     """null: every trial trains to its end"""
     space: dict[str, RangeSpec] = Field(min_length=1)
     """dotted path of a field -> what it may become"""
+    ensemble: EnsembleSpec | None = None
+    """the best trials together, reported beside the network and usable as train.distil.teacher; it does not ship by
+    itself; null: none"""

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from mgdist.job.distil import DistilSpec
 from mgdist.job.strategy import JointSpec, Strategy
 from mgdist.job.strict import Spec, as_tuple
 
@@ -58,6 +59,8 @@ class TrainSpec(Spec):
     """times that the training split is read at most; with a strategy of several phases: in the last one"""
     strategy: Strategy = JointSpec(kind="joint")
     """which levels learn when: joint, staged or grow"""
+    distil: DistilSpec | None = None
+    """learn from a teacher beside the targets, with any strategy; null: from the targets alone"""
     batch_size: int = Field(64, ge=1)
     """examples of one optimizer step, over all workers and accumulated steps"""
     accumulate: int = Field(1, ge=1)

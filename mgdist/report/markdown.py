@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mgdist.compress.choose import Parity
 from mgdist.evaluate.classes import ClassScores
-from mgdist.report.sentences import plain
+from mgdist.report.sentences import plain, point_line
 from mgdist.report.summary import COLUMNS, Summary, commands, rows, sentences
 from mgdist.runs import reported, write
 from mgdist_edge.tasks import labels_of
@@ -33,6 +33,7 @@ def report(summary: Summary) -> str:
         table([name or "note" for name in COLUMNS], rows(summary)),
         summary.meaning,
         *sentences(summary),
+        *_ensemble(summary),
         "## Heads",
         f"Of {summary.bundle.name} on the test split, run by the edge runtime.",
         *(part for name in summary.tasks for part in _head(name, summary)),
@@ -46,6 +47,33 @@ def report(summary: Summary) -> str:
         *(f"{name}:\n\n    {command}" for name, command in commands(summary).items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _ensemble(summary: Summary) -> Iterator[str]:
+    """Yield what the members of an ensemble are, and what each way to combine them comes to, head by head."""
+    ensemble = summary.ensemble
+    if ensemble is None:
+        return
+    yield "## Ensemble"
+    cells = [
+        [
+            f"trial {member.trial}",
+            point_line(member.point),
+            *(f"{each[place]:.2f}" for each in ensemble.weights.values()),
+        ]
+        for place, member in enumerate(ensemble.members)
+    ]
+    yield _table(["member", "point", *(f"weight at {name}" for name in ensemble.weights)], cells)
+    for name in summary.tasks:
+        first = ensemble.members[0].valid[name]
+        metrics = [f"{split} {metric}" for split in ("valid", "test") for metric in first.metrics]
+        yield _table(
+            [f"head {name}", *metrics],
+            [
+                [row, *(f"{value:.4f}" for heads in scores for value in heads[name].metrics.values())]
+                for row, scores in ensemble.rows.items()
+            ],
+        )
 
 
 def _head(name: str, summary: Summary) -> Iterator[str]:

@@ -41,6 +41,7 @@ class Picture:
         self._epochs: list[Event] = []
         self._step: Event | None = None
         self._candidate: Event | None = None
+        self._combined: Event | None = None
         self._notes: list[str] = []
         self._ended = False
         self._live = Live(console=console, auto_refresh=False, transient=False)
@@ -69,6 +70,8 @@ class Picture:
                 self._step = event
             case {"event": "candidate"}:
                 self._candidate = event
+            case {"event": "ensemble"}:
+                self._combined = event
             case _:
                 self._notes += [sentence(event)] * bool(sentence(event))
 
@@ -80,7 +83,7 @@ class Picture:
         parts: list[RenderableType] = [self._head(), self._table_of_stages()]
         parts += [Text(f"  {note}", style="dim", overflow="ellipsis", no_wrap=True) for note in self._notes]
         # What is below a terminal's lower edge cannot be redrawn, so that tables are kept short until the end.
-        free = console.height - len(parts) - len(STAGES)
+        free = console.height - len(parts) - len(self._shown)
         tables = [table for table in (self._trials, self._epochs) if table]
         rows = MOST_ROWS if self._ended else max(FEWEST_ROWS, free // max(1, len(tables)) - 3)
         if self._trials:
@@ -88,6 +91,16 @@ class Picture:
         if self._epochs:
             parts += ["", self._table_of_epochs(min(MOST_ROWS, rows))]
         yield Group(*parts)
+
+    @property
+    def _shown(self) -> list[str]:
+        """The stages that every job has, and behind the one before it each that only this job has."""
+        shown, before = list(STAGES), 0
+        for stage in self._stages:
+            if stage not in shown:
+                shown.insert(before, stage)
+            before = shown.index(stage) + 1
+        return shown
 
     def _head(self) -> Text:
         seconds = int(time.monotonic() - self._started)
@@ -98,10 +111,10 @@ class Picture:
     def _table_of_stages(self) -> Table:
         table = Table.grid(padding=(0, 1))
         table.add_column(width=2, justify="right")
-        table.add_column(min_width=max(map(len, STAGES)))
+        table.add_column(min_width=max(map(len, self._shown)))
         table.add_column(justify="right", min_width=8)
         table.add_column(no_wrap=True, overflow="ellipsis")
-        for stage in STAGES:
+        for stage in self._shown:
             state, seconds = self._stages.get(stage, ("", 0.0))
             match state:
                 case "done":
@@ -126,6 +139,8 @@ class Picture:
                 return self._moving(self._step)
             case "train" if self._epochs:
                 return f"{len(self._epochs)}/{self._epochs[-1]['epochs']} epochs"
+            case "ensemble" if self._combined is not None:
+                return sentence(self._combined).removeprefix("ensemble: ")
             case "compress" if self._candidate is not None:
                 return sentence(self._candidate).rpartition(",")[0]
             case _:

@@ -29,6 +29,7 @@ def show(plan: Plan, console: Console) -> None:
         f"device        {_device(job)}",
         f"split         {_split(job)}",
         *(f"{'train' if place == 0 else '':13} {line}" for place, line in enumerate(_train(plan))),
+        *(f"{'teacher':13} {line}" for line in _teacher(job)),
         f"search        {_search(plan)}",
     ]
     for line in lines:
@@ -124,4 +125,15 @@ def _search(plan: Plan) -> str:
     search = plan.job.search
     if search is None:
         return "none"
-    return f"{plan.trials} trials of {search.epochs or plan.job.train.epochs} epochs over {', '.join(search.space)}"
+    told = f"{plan.trials} trials of {search.epochs or plan.job.train.epochs} epochs over {', '.join(search.space)}"
+    if search.ensemble is None:
+        return told
+    return f"{told}; the {search.ensemble.winners} best become an ensemble by {search.ensemble.combine}"
+
+
+def _teacher(job: Job) -> list[str]:
+    distil = job.train.distil
+    if distil is None:
+        return []
+    whom = "the ensemble of the search, whose trials have none" if distil.of_ensemble else distil.teacher
+    return [f"{whom}; weight {distil.weight:g}, temperature {distil.temperature:g}, in every phase"]

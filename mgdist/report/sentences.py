@@ -50,6 +50,8 @@ def _told(event: Event) -> str:
                 f"{method}: quality {event['quality']:.4f}, {size_line(event['size'])}, "
                 f"{event['latency'] * 1e3:.2f} ms, {event['memory'] / 1e6:.0f} MB memory"
             )
+        case {"event": "ensemble", "name": name, "quality": value}:
+            return f"ensemble: {name}: quality {value:.4f}"
         case {"event": "note", "text": text}:
             return str(text)
         case _:

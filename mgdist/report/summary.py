@@ -4,15 +4,21 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from mgdist.compress.choose import Candidate, Parity, excess
+from mgdist.evaluate.combine import FOLDS
 from mgdist.evaluate.scores import Heads, metric_name, named, quality
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
 from mgdist_edge.tasks import Task
+
+if TYPE_CHECKING:  # these bring torch
+    from mgdist.search.ensemble import Ensemble
+    from mgdist.search.teacher import Taught
 
 COLUMNS = {"model": 15, "valid": 6, "test": 6, "MB": 4, "ms": 4, "mem": 3, "diff": 6, "same": 5, "": 0}
 """Columns of the table, each with the characters that it has at least."""
@@ -44,6 +50,8 @@ class Summary:
         chosen: the one that ships.
         verdicts: plain words, where the network is no better than chance or the baseline.
         seconds: of each stage.
+        taught: the run that was learned from; None for none.
+        ensemble: the winners of the search together; None for none.
     """
 
     job: Job
@@ -61,6 +69,8 @@ class Summary:
     chosen: Candidate
     verdicts: tuple[str, ...]
     seconds: dict[str, float]
+    taught: "Taught | None" = None
+    ensemble: "Ensemble | None" = None
 
     @property
     def fold(self) -> str | None:
@@ -100,7 +110,10 @@ def show(summary: Summary, console: Console) -> None:
 
 def rows(summary: Summary) -> Iterator[list[str]]:
     """Yield the cells of the table, one list a model; the candidates are the last."""
-    for name, (valid, test) in (("simple baseline", summary.baseline), ("trained network", summary.network)):
+    beside = {"simple baseline": summary.baseline}
+    beside |= {"teacher": (summary.taught.valid, summary.taught.test)} if summary.taught else {}
+    beside |= summary.ensemble.rows if summary.ensemble else {}
+    for name, (valid, test) in (beside | {"trained network": summary.network}).items():
         if valid:
             yield [name, f"{quality(valid):.4f}", f"{quality(test):.4f}", "", "", "", "", "", ""]
     for candidate in summary.candidates:
@@ -119,9 +132,28 @@ def sentences(summary: Summary) -> list[str]:
         told.append(
             f"The test split is fold {summary.fold} of {len(summary.folds)}{by}; mgdist evaluate measures all of them."
         )
+    told += lessons(summary)
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
     return [*told, "Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items())]
+
+
+def lessons(summary: Summary) -> Iterator[str]:
+    """Yield what there is to say about an ensemble, and about the teacher of the network."""
+    ensemble, distil = summary.ensemble, summary.job.train.distil
+    if ensemble is not None:
+        named = ", ".join(str(member.trial) for member in ensemble.members)
+        yield (
+            f"Ensemble of trials {named}: it does not ship. On valid, weighted and stack answer for each of "
+            f"{FOLDS} parts with what they learned from the others."
+        )
+    if distil is None:
+        return
+    at = f"weight {distil.weight:g}, temperature {distil.temperature:g}"
+    if summary.taught is not None:
+        yield f"Learned from {summary.taught.run} ({summary.taught.parameters:,} parameters): {at}."
+    elif ensemble is not None:
+        yield f"The network, the job as it is written, learned from the {ensemble.combine} of the ensemble: {at}."
 
 
 def commands(summary: Summary) -> dict[str, str]:

@@ -9,9 +9,11 @@ from typing import Literal
 from mgdist.errors import SearchError
 from mgdist.job.point import Point
 from mgdist.job.spec import Job
-from mgdist.runs import write
+from mgdist.runs import digest, write
 
 SEARCHED = "search.json"
+ENDED = ("done", "stopped")
+"""States of a trial that came to an end."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,14 @@ class Searched:
         """The metric at the best point."""
         return self.trials[0].value
 
+    def winners(self, count: int) -> tuple[Trial, ...]:
+        """Return the best trials at different points, the best first: ``count`` of them, or as many as there are."""
+        good = [trial for trial in self.trials if trial.state in ENDED and trial.value is not None]
+        best: dict[str, Trial] = {}
+        for trial in good:
+            best.setdefault(digest(dict(trial.point)), trial)
+        return tuple(best.values())[:count]
+
     def save(self, folder: Path) -> None:
         """Write ``search.json``, as a whole."""
         write(folder / SEARCHED, json.dumps([asdict(trial) for trial in self.trials], indent=1))
@@ -75,7 +85,7 @@ def ranked(trials: Iterable[Trial], job: Job) -> Searched:
     """
     sign = 1 if job.train.less_is_better else -1
     trials = list(trials)
-    good = [trial for trial in trials if trial.state in ("done", "stopped") and trial.value is not None]
+    good = [trial for trial in trials if trial.state in ENDED and trial.value is not None]
     failed = [trial for trial in trials if trial not in good]
     if not good:
         said = next((trial.error for trial in trials if trial.error), "Ray says nothing")
@@ -84,3 +94,12 @@ def ranked(trials: Iterable[Trial], job: Job) -> Searched:
             "narrow search.space, or try the job with search: null"
         )
     return Searched((*sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number)), *failed))
+
+
+def trained_at(job: Job, searched: Searched) -> Point:
+    """Return the point at which a job is trained in the end: the best one.
+
+    Where the winners become its teacher, it is the student as it is written: at no point at all.
+    """
+    distil = job.train.distil
+    return {} if distil is not None and distil.of_ensemble else searched.point

@@ -28,6 +28,7 @@ from mgdist.job.phases import phases
 from mgdist.job.point import Point, at_point
 from mgdist.job.search import SearchSpec
 from mgdist.job.spec import Job
+from mgdist.search.members import prune, weights_of
 from mgdist.search.results import SEARCHED, Searched, Trial, ranked
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
@@ -45,15 +46,17 @@ QUIET = {
 }
 
 
-def search(job: Job, dataset: Path, folder: Path) -> Searched:
+def search(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -> Searched:
     """Search for the best point of a job on the connected Ray; go on where an earlier call was killed.
 
-    Leaves ``metrics.jsonl`` and ``tensorboard/trial_K/`` in the folder, and ``search.json`` last.
+    Leaves ``metrics.jsonl`` and ``tensorboard/trial_K/`` in the folder, the weights of the best trials in ``members/``
+    where the job asks for an ensemble, and ``search.json`` last.
 
     Args:
         job: with a search.
         dataset: folder of the prepared data set.
         folder: of this search; one that all workers see.
+        teacher: folder of a teacher's answers, from which the trials learn too; None for none.
 
     Raises:
         SearchError: no trial came to an end.
@@ -63,13 +66,16 @@ def search(job: Job, dataset: Path, folder: Path) -> Searched:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / SEARCHED).is_file():
         with _hushed():
-            _tuner(job, job.search, dataset, folder).fit()
-        ranked(read(folder / METRICS), job).save(folder)
+            _tuner(job, job.search, dataset, folder, teacher and teacher.resolve()).fit()
+        trials = read(folder / METRICS)
+        if job.search.ensemble is not None:
+            prune(folder, trials, job, job.search.ensemble)
+        ranked(trials, job).save(folder)
     return Searched.open(folder)
 
 
-def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tuner:
-    trainable = _trainable(job, spec, dataset, folder)
+def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> tune.Tuner:
+    trainable = _trainable(job, spec, dataset, folder, teacher)
     if tune.Tuner.can_restore(str(folder / STATE)):
         return tune.Tuner.restore(str(folder / STATE), trainable)
     mode = "min" if job.train.less_is_better else "max"
@@ -86,7 +92,7 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> tune.Tune
         run_config=tune.RunConfig(
             name=STATE,
             storage_path=str(folder),
-            callbacks=[_Follower(spec, folder / METRICS)],
+            callbacks=[_Follower(job, spec, folder)],
             # A trial that a kill cut short starts anew: it is short, and the others are kept.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
@@ -110,8 +116,8 @@ def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
     )
 
 
-def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path) -> Any:
-    given = {"job": job, "dataset": dataset, "folder": folder}
+def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> Any:
+    given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher}
     if job.train.workers > 1:
         # The trial itself only waits. It counts as no core, or its workers would find none; but a trial that
         # asks for nothing at all is refused by Tune.
@@ -136,6 +142,8 @@ def trial_job(job: Job, where: Point) -> Job:
     assert job.search is not None
     moved = at_point(job, where)
     limits: dict[str, Any] = {"train.epochs": _epochs(moved, job.search), "search": None}
+    if moved.train.distil is not None and moved.train.distil.of_ensemble:
+        limits["train.distil"] = None  # of which the trials are the members
     if moved.train.workers == 1:
         limits["train.engine"] = {"kind": "torch"}  # in a process that has no process group
     return at_point(moved, limits)
@@ -144,8 +152,8 @@ def trial_job(job: Job, where: Point) -> Job:
 class _Attempt(tune.Trainable):  # type: ignore[misc]
     """A one-worker trial; the next one takes over its process."""
 
-    def setup(self, config: Mapping[str, Any], job: Job, dataset: Path, folder: Path) -> None:
-        self.job, self.dataset, self.folder = job, Dataset.open(dataset), folder
+    def setup(self, config: Mapping[str, Any], job: Job, dataset: Path, folder: Path, teacher: Path | None) -> None:
+        self.job, self.dataset, self.folder = job, Dataset.open(dataset, teacher), folder
         self.cores = int(self.trial_resources.required_resources.get("CPU", 1))
         self._begin(config)
 
@@ -172,6 +180,8 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         torch.set_num_threads(threads(training.network, self.cores))
         for progress in training.epochs():
             over = training.is_over(progress)
+            if self.job.search.ensemble is not None:
+                checkpoint.save_best(weights_of(self.folder, number(self.trial_name)), progress)
             yield {**launch.numbers(job, progress), "over": over, "done": over}
 
     def cleanup(self) -> None:
@@ -184,17 +194,28 @@ def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -
     name = tune.get_context().get_trial_name()
     moved = trial_job(job, point(config, job.search.space))
     board = folder / "tensorboard" / name
-    result = launch.fit(moved, given["dataset"], folder / "trials" / name, board, callbacks=[TuneReportCallback()])
+    result = launch.fit(
+        moved,
+        given["dataset"],
+        folder / "trials" / name,
+        board,
+        given["teacher"],
+        callbacks=[TuneReportCallback()],
+        best=weights_of(folder, number(name)) if job.search.ensemble else None,
+    )
     # Once more at the end: a training that was finished before a restart has nothing left to report.
     progress = checkpoint.read(Path(result.checkpoint.path))
     tune.report({**launch.numbers(moved, progress), "over": True})
 
 
 class _Follower(tune.Callback):  # type: ignore[misc]
-    """Writes what becomes of the trials to ``metrics.jsonl``, whose last line of each trial is what holds."""
+    """Writes what becomes of the trials to ``metrics.jsonl``, whose last line of each trial is what holds.
 
-    def __init__(self, spec: SearchSpec, path: Path) -> None:
-        self.spec, self.path = spec, path
+    Of an ensemble it keeps the weights of the best only, so that many trials do not fill the disk.
+    """
+
+    def __init__(self, job: Job, spec: SearchSpec, folder: Path) -> None:
+        self.job, self.spec, self.folder, self.path = job, spec, folder, folder / METRICS
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._write(trial, "running")
@@ -227,6 +248,8 @@ class _Follower(tune.Callback):  # type: ignore[misc]
         }
         with self.path.open("a") as file:
             file.write(json.dumps(event) + "\n")
+        if self.spec.ensemble is not None and state != "running":
+            prune(self.folder, read(self.path), self.job, self.spec.ensemble)
 
 
 def read(path: Path) -> list[Trial]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
+from safetensors.torch import save as serialize
 
 from mgdist.errors import TrainError
 from mgdist.runs import write
@@ -52,6 +53,13 @@ def save(folder: Path, progress: Progress, engine: Engine) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and "sums-" not in path.name)
     sums = {str(path.relative_to(folder)): sha256(path) for path in files}
     write(folder / SUMS.format(rank=group.rank()), json.dumps(sums))
+
+
+def save_best(path: Path, progress: Progress) -> None:
+    """Let a file hold the weights of the best epoch; it is written where the last one is that, as a whole."""
+    if progress.history[-1].best:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, serialize(progress.weights))
 
 
 def load(folder: Path, engine: Engine) -> Progress:

@@ -64,7 +64,7 @@ class Trained:
         return cls(weights=folder / MODEL, **fields)
 
 
-def train(job: Job, dataset: Path, folder: Path) -> Trained:
+def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -> Trained:
     """Train a job's network on the connected Ray; go on where an earlier call with this folder was killed.
 
     Leaves ``model.safetensors``, ``metrics.jsonl`` and ``tensorboard/`` in the folder, and ``trained.json`` last.
@@ -73,6 +73,7 @@ def train(job: Job, dataset: Path, folder: Path) -> Trained:
         job: what is asked for.
         dataset: folder of the prepared data set.
         folder: of this training; one that all workers see.
+        teacher: folder of a teacher's answers for the training rows; None for none.
 
     Raises:
         TrainError: training cannot start or go on; the workers' own words are in ``error.log``.
@@ -80,7 +81,7 @@ def train(job: Job, dataset: Path, folder: Path) -> Trained:
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / TRAINED).is_file():
-        reached = _persistently(job, dataset.resolve(), folder)
+        reached = _persistently(job, dataset.resolve(), folder, teacher)
         shutil.copyfile(reached / checkpoint.BEST, folder / MODEL)
         write(folder / TRAINED, json.dumps(_told(job, dataset.resolve(), folder, reached), indent=1))
         shutil.rmtree(folder / STATE, ignore_errors=True)
@@ -105,11 +106,11 @@ def _parameters(job: Job, dataset: Path) -> int:
     return sum(parameter.numel() for parameter in build(job, data.inputs, data.tasks).parameters())
 
 
-def _persistently(job: Job, dataset: Path, folder: Path) -> Path:
+def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None) -> Path:
     """Return the last checkpoint. A lost worker is replaced; a mistake of the job is not tried again."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            result = fit(job, dataset, folder, folder / BOARD)
+            result = fit(job, dataset, folder, folder / BOARD, teacher)
         except ray.train.TrainingFailedError as error:
             cause = root(error)
             with (folder / ERRORS).open("a") as file:
@@ -128,7 +129,15 @@ def _persistently(job: Job, dataset: Path, folder: Path) -> Path:
     raise AssertionError("the last attempt returns or raises")
 
 
-def fit(job: Job, dataset: Path, folder: Path, board: Path, callbacks: Sequence[Any] = ()) -> ray.train.Result:
+def fit(
+    job: Job,
+    dataset: Path,
+    folder: Path,
+    board: Path,
+    teacher: Path | None = None,
+    callbacks: Sequence[Any] = (),
+    best: Path | None = None,
+) -> ray.train.Result:
     """Run the workers of one training until all are done.
 
     Args:
@@ -136,7 +145,9 @@ def fit(job: Job, dataset: Path, folder: Path, board: Path, callbacks: Sequence[
         dataset: folder of the prepared data set.
         folder: of the training; Ray keeps its own state in a folder inside.
         board: folder of TensorBoard's files.
+        teacher: folder of a teacher's answers; None for none.
         callbacks: Ray's own, for a training inside of a trial.
+        best: file that always holds the weights of the best epoch so far; None for none.
 
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
@@ -145,7 +156,14 @@ def fit(job: Job, dataset: Path, folder: Path, board: Path, callbacks: Sequence[
     workers = job.train.workers
     trainer = (TorchTrainer if callbacks else _Trainer)(
         _work,
-        train_loop_config={"job": job, "dataset": dataset, "folder": folder, "board": board},
+        train_loop_config={
+            "job": job,
+            "dataset": dataset,
+            "folder": folder,
+            "board": board,
+            "teacher": teacher and teacher.resolve(),
+            "best": best,
+        },
         scaling_config=ScalingConfig(
             num_workers=workers,
             use_gpu=available.get("GPU", 0) >= workers,
@@ -197,9 +215,11 @@ def _work(given: dict[str, Any]) -> None:
     job, folder = given["job"], given["folder"]
     context = ray.train.get_context()
     listen: Listener = Recorder(folder, given["board"]) if group.rank() == 0 else nobody
-    training = prepare(job, Dataset.open(given["dataset"]), listen)
+    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), listen)
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     for progress in training.epochs(_resumed(training)):
+        if given["best"] is not None and group.rank() == 0:
+            checkpoint.save_best(given["best"], progress)
         _report(training, progress)
     if isinstance(listen, Recorder):
         listen.close()

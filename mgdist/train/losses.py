@@ -1,6 +1,6 @@
 """What a phase makes small."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -11,12 +11,14 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from torch.nn import functional as F
 
-from mgdist.data.batches import Batch
+from mgdist.data.batches import Batch, Mix
 from mgdist.job.phases import Phase
 from mgdist.models.network import auxiliary_name
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 UNBALANCED: Mapping[str, Tensor] = MappingProxyType({})
+SMALLEST = 1e-7
+"""Probability below which a teacher's answer counts as no smaller, so that its logit is a number."""
 
 
 def loss(
@@ -27,21 +29,31 @@ def loss(
     weights: Mapping[str, float],
     smoothing: float,
     balance: Mapping[str, Float[Tensor, " K"]] = UNBALANCED,
+    teacher: float = 0.0,
+    temperature: float = 1.0,
 ) -> Float[Tensor, ""]:
     """Return the mean loss of a batch: of all heads together, each with its weight.
 
     Args:
         outputs: of each head.
-        batch: with the targets.
+        batch: with the targets, and with a teacher's answers where they are looked at.
         tasks: what each head answers.
         weights: how much the loss of a head counts; 1 where it has none.
         smoothing: share of a label's target spread over all labels.
         balance: for a head, how much each of its classes counts; 1 where it is not named.
+        teacher: share of each head's loss that looks at the teacher's answers; the rest is that of the targets.
+        temperature: at which probabilities are compared with the teacher's.
     """
-    total = sum(
-        weights.get(name, 1.0) * _mixed(task, outputs[name], batch, name, smoothing, balance.get(name))
-        for name, task in tasks.items()
-    )
+
+    def told(name: str, task: Task) -> Tensor:
+        aim = partial(of_head, task, outputs[name], smoothing=smoothing, balance=balance.get(name))
+        mine = _mixed(aim, batch.targets[name].to(outputs[name].device), batch.mix)
+        if not teacher:
+            return mine
+        aim = partial(of_teacher, task, outputs[name], temperature=temperature)
+        return (1 - teacher) * mine + teacher * _mixed(aim, batch.taught[name].to(outputs[name].device), batch.mix)
+
+    total = sum(weights.get(name, 1.0) * told(name, task) for name, task in tasks.items())
     assert isinstance(total, Tensor), "there is a head at least"
     return total
 
@@ -61,13 +73,21 @@ def of_phase(
     Args:
         outputs: of each head that runs.
         batch: with the targets.
-        phase: which heads count, and how much.
+        phase: which heads count, and how much; and how much a teacher does.
         tasks: what each head answers.
         weights: how much the loss of a head counts among all heads.
         smoothing: share of a label's target spread over all labels.
         balance: for a head, how much each of its classes counts.
     """
-    aim = partial(loss, tasks=tasks, weights=weights, smoothing=smoothing, balance=balance)
+    aim = partial(
+        loss,
+        tasks=tasks,
+        weights=weights,
+        smoothing=smoothing,
+        balance=balance,
+        teacher=phase.teacher,
+        temperature=phase.temperature,
+    )
     parts = []
     if phase.heads:
         parts.append(phase.heads * aim(outputs, batch))
@@ -81,21 +101,12 @@ def of_phase(
     return total
 
 
-def _mixed(
-    task: Task,
-    outputs: Float[Tensor, "B K"],
-    batch: Batch,
-    name: str,
-    smoothing: float,
-    balance: Float[Tensor, " K"] | None,
-) -> Float[Tensor, ""]:
+def _mixed(aim: Callable[[Tensor], Tensor], targets: Shaped[Tensor, "B *any"], mix: Mix | None) -> Float[Tensor, ""]:
     """Return the loss of a head; of mixed examples, with the targets of both and the share of each."""
-    targets = batch.targets[name].to(outputs.device)
-    mine = of_head(task, outputs, targets, smoothing, balance)
-    if batch.mix is None:
+    mine = aim(targets)
+    if mix is None:
         return mine
-    other = of_head(task, outputs, targets[batch.mix.partners.to(outputs.device)], smoothing, balance)
-    return batch.mix.share * mine + (1 - batch.mix.share) * other
+    return mix.share * mine + (1 - mix.share) * aim(targets[mix.partners.to(targets.device)])
 
 
 def of_head(
@@ -117,6 +128,38 @@ def of_head(
             return F.mse_loss(outputs.float(), targets)
         case Forecast():
             return forecast_loss(task, outputs.float(), targets)
+        case _ as never:
+            assert_never(never)
+
+
+def of_teacher(
+    task: Task, outputs: Float[Tensor, "B K"], answers: Float[Tensor, "B K"], *, temperature: float
+) -> Float[Tensor, ""]:
+    """Return how far the outputs of a head are from a teacher's answers, the mean of a batch.
+
+    After Hinton et al., "Distilling the Knowledge in a Neural Network", 2015: the Kullback-Leibler divergence of the
+    softened probabilities x T^2, since softening makes its gradient smaller by that much. A teacher's logits are the
+    logarithms of its probabilities, but for a number that a softmax does not see.
+
+    Args:
+        task: what the head answers.
+        outputs: of the student: logits, or standardised numbers.
+        answers: of the teacher: probabilities, or standardised numbers.
+        temperature: T; numbers have none.
+    """
+    match task:
+        case Classify() | Ordinal():
+            soft = torch.softmax(answers.clamp(min=SMALLEST).log() / temperature, 1)
+            logs = torch.log_softmax(outputs.float() / temperature, 1)
+            return temperature**2 * F.kl_div(logs, soft, reduction="batchmean")
+        case MultiLabel():
+            # Each label for itself, added over the labels as in the loss of the targets.
+            soft = torch.sigmoid(torch.logit(answers, eps=SMALLEST) / temperature)
+            crossed = F.binary_cross_entropy_with_logits(outputs.float() / temperature, soft, reduction="none")
+            own = F.binary_cross_entropy(soft, soft, reduction="none")
+            return temperature**2 * (crossed - own).sum(1).mean()
+        case Regress() | Forecast():
+            return F.mse_loss(outputs.float(), answers)
         case _ as never:
             assert_never(never)
 

@@ -21,6 +21,7 @@ SMALL = 1_000_000
 
 def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
+    assert job.train.distil is None or dataset.teacher is not None, "a teacher has answered before"
     torch.manual_seed(job.seed)
     network = watch(build(job, dataset.inputs, dataset.tasks, dataset.seen), job, dataset.tasks)
     begin_with_checkpoints(network, job)

@@ -116,3 +116,13 @@ def test_the_moving_view_redraws_itself_in_place_and_ends_below() -> None:
     last = file.getvalue().rpartition("\x1b[2K")[2]
     assert "✗" in last, "a stage that was not finished is marked at the end"
     assert last.count("doc_cls") == 2
+
+
+def test_a_stage_that_only_some_jobs_have_is_shown_where_it_was_begun() -> None:
+    combined = {"event": "ensemble", "name": "mean of 3", "quality": 0.95}
+    lines = drawn([events.stage(name, "done", 1.0) for name in ("data", "teach", "search", "train")])
+    assert [line.split()[1] for line in lines[1:5]] == ["data", "teach", "search", "train"]
+    begun = [events.stage(name, "done", 1.0) for name in ("data", "search", "ensemble", "train")]
+    lines = drawn([*begun, combined])
+    assert [line.split()[1] for line in lines[1:6]] == ["data", "search", "ensemble", "train", "evaluate"]
+    assert lines[3].endswith("mean of 3: quality 0.9500")

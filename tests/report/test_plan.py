@@ -74,3 +74,11 @@ def test_no_name_or_number_is_cut_at_80_columns() -> None:
     assert not any("…" in line for line in lines)
     for word in ("granularity", "(units, 6, 8)", "residual", "(units, 24)", "word_1", "word_2", "sentence_1"):
         assert any(word in line for line in lines), word
+
+
+def test_the_teacher_and_the_ensemble_are_told() -> None:
+    assert not any(line.startswith("teacher") for line in shown())
+    search = {"trials": 3, "ensemble": {"winners": 2}, "space": {"train.lr": {"loguniform": [0.001, 0.01]}}}
+    lines = shown(search=search, train__distil={"teacher": "/runs/large", "weight": 0.5})
+    assert "teacher       /runs/large; weight 0.5, temperature 2, in every phase" in lines
+    assert "search        3 trials of 5 epochs over train.lr; the 2 best become an ensemble by mean" in lines

@@ -5,9 +5,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from mgdist.evaluate.combine import WAYS, Way
+from mgdist.evaluate.scores import Heads
 from mgdist.job.device import DeviceSpec
+from mgdist.job.spec import Job
+from mgdist.report.markdown import report
 from mgdist.report.summary import Summary, commands, rows, show
-from tests.report.summaries import scores, summary
+from mgdist.search.ensemble import Ensemble, Member
+from mgdist.search.teacher import Taught
+from tests.report.summaries import heads, scores, summary
+from tests.train.corpus import moved
 
 FOLDER = Path("runs/small/2026-11-22T10-30-05")
 
@@ -67,3 +74,48 @@ def test_what_the_search_found_and_what_is_wrong_is_said_in_words() -> None:
     assert "Seconds: data 1.2, train 40.0\n" in text
     assert f"Ships int8_dynamic: accuracy {scores(0.88).metrics['accuracy']:.4f}, macro f1 " in text
     assert "Best point" not in "\n".join(shown(summary(FOLDER, point={})))
+
+
+def together(job: Job, combine: Way = "mean") -> Summary:
+    """Return a summary with an ensemble of two trials, all ways of which are as good as they are called."""
+    point = {"train.lr": 0.0123, "granularities.word.encoder": {"kind": "conv", "kernels": [3, 5]}}
+    members = tuple(Member(number, point, "0", heads(0.8), heads(0.7)) for number in (7, 12))
+    combined: dict[Way, tuple[Heads, Heads]] = {way: (heads(0.95), heads(0.94)) for way in WAYS}
+    made = Ensemble(FOLDER, members, combine, combined, {"answer": (0.75, 0.25)})
+    return summary(FOLDER, job=job, ensemble=made, point={})
+
+
+def test_members_and_all_ways_to_combine_them_stand_above_the_network_and_do_not_ship() -> None:
+    plain = summary(FOLDER).job
+    lines = table(shown(together(plain)))
+    first = [line.split()[0] for line in lines[1:]]
+    assert first[:8] == ["simple", "trial", "trial", "mean", "weighted", "vote", "stack", "trained"]
+    assert max(map(len, lines)) <= 80
+    assert lines[4].split()[:3] == ["mean", "of", "2"]
+    text = "\n".join(shown(together(plain)))
+    assert "Ensemble of trials 7, 12: it does not ship." in text
+    assert "learned from" not in text.replace("learned from the others", "")
+
+
+def test_the_report_tells_the_points_the_weights_and_the_scores_of_an_ensemble() -> None:
+    told = report(together(summary(FOLDER).job))
+    assert "## Ensemble" in told
+    assert "| member | point | weight at answer |" in told
+    assert "| 0.75 |" in told
+    for row in ("trial 7", "trial 12", "mean of 2", "weighted of 2", "vote of 2", "stack of 2"):
+        assert told.count(f"| {row} |") == 2 + row.startswith("trial"), row
+
+
+def test_the_teacher_is_named_and_measured() -> None:
+    plain = summary(FOLDER).job
+    run = Taught(FOLDER, "runs/large", 1_234_567, heads(0.96), heads(0.95))
+    student = moved(plain, train__distil={"teacher": "runs/large", "temperature": 3.0, "weight": 0.5})
+    lines = shown(summary(FOLDER, job=student, taught=run))
+    assert [line.split()[0] for line in table(lines)[1:4]] == ["simple", "teacher", "trained"]
+    assert "Learned from runs/large (1,234,567 parameters): weight 0.5, temperature 3." in lines
+    search = {"trials": 2, "ensemble": {"winners": 2}, "space": {"train.lr": {"uniform": [0.1, 0.2]}}}
+    student = moved(plain, search=search, train__distil={"teacher": "ensemble"}, train__batch_size=2)
+    assert (
+        "The network, the job as it is written, learned from the vote of the ensemble: weight 0.7, temperature 2."
+        in shown(together(student, "vote"))
+    )

@@ -9,12 +9,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mgdist.cluster.connect import Connection
-from mgdist.data.dataset import Dataset
+from mgdist.data.dataset import TAUGHT, Dataset
 from mgdist.errors import SearchError
+from mgdist.evaluate.scores import as_json, quality, score
 from mgdist.job.spec import Job
+from mgdist.search.ensemble import Ensemble, ensemble
+from mgdist.search.members import MEMBERS, members
 from mgdist.search.results import Searched
 from mgdist.search.tune import read, search, trial_job
 from tests.train.corpus import dataset as small_dataset
@@ -93,20 +97,75 @@ def test_a_trial_is_the_job_at_a_point_for_fewer_epochs(small: tuple[Job, Datase
     assert (trial.train.lr, trial.train.epochs, trial.train.engine.kind, trial.search) == (0.5, 2, "torch", None)
 
 
+def test_the_winners_keep_the_weights_of_their_best_epochs_and_make_an_ensemble(
+    ray: None, small: tuple[Job, Dataset], tmp_path: Path
+) -> None:
+    job, data = small
+    space = {"train.lr": {"choice": [0.003, 0.01, 0.03, BROKEN]}, "model.width": {"choice": [8, 24]}}
+    spec = {"winners": 2, "combine": "stack"}
+    job = moved(job, train__clip=None, search={"trials": 6, "concurrent": 2, "ensemble": spec, "space": space})
+    found = search(job, data.folder, tmp_path / "search")
+    winners = found.winners(2)
+    kept = {path.name for path in (tmp_path / "search" / MEMBERS).iterdir()}
+    assert kept == {f"trial_{trial.number}.safetensors" for trial in winners}
+
+    (tmp_path / "ensemble").mkdir()
+    ensemble(job, data, found, tmp_path / "search", tmp_path / "ensemble")
+    made = Ensemble.open(tmp_path / "ensemble")
+    assert [(member.trial, member.point) for member in made.members] == [(t.number, t.point) for t in winners]
+    for member, trial in zip(made.members, winners, strict=True):
+        assert quality(member.valid) == trial.value, "the weights are those of the trial's best epoch"
+    assert list(made.combined) == ["mean", "weighted", "vote", "stack"]
+    assert sum(made.weights["answer"]) == pytest.approx(1)
+    for split, shard in {"valid": data.valid, "test": data.test}.items():
+        outputs = np.load(tmp_path / "ensemble" / f"{split}.npz")
+        scores = made.combined["stack"][split == "test"]
+        assert as_json(score(data.tasks, outputs, shard.targets)) == as_json(scores)
+    taught = Dataset.open(data.folder, tmp_path / "ensemble").train.taught["answer"]
+    assert taught.shape == (len(data.train), 3)
+    assert (taught.argmax(1) == data.train.targets["answer"]).mean() > 0.9
+    assert made.qualities.keys() == {*(f"trial {t.number}" for t in winners), *(f"{w} of 2" for w in made.combined)}
+
+
+def test_trials_learn_from_a_run_and_those_that_become_the_teacher_from_none(
+    ray: None, small: tuple[Job, Dataset], tmp_path: Path
+) -> None:
+    job, data = small
+    np.save(tmp_path / TAUGHT.format(name="answer"), np.full((len(data.train), 3), 1 / 3, np.float32))
+    # From one that knows nothing, and with nothing of the targets, there is nothing to learn.
+    space = {"train.distil.weight": {"choice": [1.0, 0.01]}}
+    point = {"train__distil": {"teacher": str(tmp_path)}, "model__dropout": 0.0}
+    taught = moved(job, **point, search={"trials": 4, "asha": None, "space": space})
+    found = search(taught, data.folder, tmp_path / "search", tmp_path)
+    values = {trial.point["train.distil.weight"]: trial.value or 0.0 for trial in found.trials}
+    assert values[1.0] < 0.5 < values[0.01]
+
+    spec = {"trials": 2, "ensemble": {"winners": 2}, "space": {"train.lr": {"loguniform": [0.01, 0.02]}}}
+    student = moved(job, train__distil={"teacher": "ensemble"}, search=spec)
+    assert trial_job(student, {"train.lr": 0.5}).train.distil is None
+    assert all((trial.value or 0) > 0.5 for trial in search(student, data.folder, tmp_path / "ensemble").trials)
+
+
 @pytest.mark.slow
 def test_trials_of_two_workers_train_on_ray(ray: None, small: tuple[Job, Dataset], tmp_path: Path) -> None:
     space = {"train.lr": {"loguniform": [1e-3, 1e-1]}}
-    job = moved(small[0], train__workers=2, search={"trials": 4, "space": space})
+    spec = {"trials": 4, "ensemble": {"winners": 2}, "space": space}
+    job = moved(small[0], train__workers=2, search=spec)
     found = search(job, small[1].folder, tmp_path)
     assert len(found.trials) == 4
     assert {trial.state for trial in found.trials} == {"done", "stopped"}
+    assert len(list((tmp_path / MEMBERS).iterdir())) == 2
+    assert job.search is not None
+    assert job.search.ensemble is not None
+    assert members(found, tmp_path, job.search.ensemble) == found.winners(2)
 
 
 @pytest.mark.slow
 def test_a_killed_search_keeps_its_finished_trials(tmp_path: Path) -> None:
     job, _ = small_dataset(tmp_path, rows=2000)
     space = {"train.lr": {"loguniform": [1e-4, 1e-1]}}
-    job = moved(job, search={"trials": 8, "asha": None, "space": space})
+    spec = {"trials": 8, "asha": None, "ensemble": {"winners": 3}, "space": space}
+    job = moved(job, search=spec)
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
     command = [sys.executable, "-m", "tests.search.driver", str(tmp_path)]
     metrics = tmp_path / "search" / "metrics.jsonl"
@@ -125,3 +184,9 @@ def test_a_killed_search_keeps_its_finished_trials(tmp_path: Path) -> None:
     assert {trial.state for trial in found} == {"done"}
     kept = [trial for trial in before if trial in found]
     assert len(kept) >= len(before) - 2, "at most what ended in the last second before the kill was done again"
+    weights = {path.name for path in (tmp_path / "search" / MEMBERS).iterdir()}
+    assert weights == {f"trial_{trial.number}.safetensors" for trial in found[:3]}
+    (tmp_path / "ensemble").mkdir()
+    ensemble(job, Dataset.open(tmp_path / "data"), Searched(found), tmp_path / "search", tmp_path / "ensemble")
+    made = Ensemble.open(tmp_path / "ensemble").members
+    assert [quality(member.valid) for member in made] == [trial.value for trial in found[:3]]
