@@ -19,6 +19,7 @@ from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.read import read
 from mgdist.data.split import Splits, split
 from mgdist.data.stored import Ragged, save_dense, save_ragged
+from mgdist.data.tagged import FIRST
 from mgdist.data.targets import encode
 from mgdist.data.windows import Windows
 from mgdist.errors import DataError
@@ -32,6 +33,7 @@ from mgdist_edge.errors import InputError
 from mgdist_edge.inputs import Input, parts_of
 from mgdist_edge.raws import Raw, raw_json
 from mgdist_edge.table import TableInput
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Task, task_json
 from mgdist_edge.text import TextInput
 
@@ -115,6 +117,8 @@ def _write(folder: Path, examples: Examples, inputs: Mapping[str, Input], tasks:
         save_raws(folder / name, raws)
     for name, task in tasks.items():
         save(folder / TARGETS.format(name=name), encode(task, examples.targets[name]))
+        if isinstance(task, Tag):
+            save(folder / FIRST, np.cumsum([0, *map(len, examples.targets[name])]))
 
 
 def _rows_of(fitted: Input, raws: Sequence[Raw]) -> NDArray[np.float32] | None:
@@ -130,7 +134,7 @@ def _rows_of(fitted: Input, raws: Sequence[Raw]) -> NDArray[np.float32] | None:
 
 def _look_through(folder: Path, inputs: Mapping[str, Input], tasks: Mapping[str, Task]) -> None:
     """Count for each input that reads ids in which training documents they stand, by class of the first head."""
-    train = Shard.open(folder / "train", inputs, list(tasks))
+    train = Shard.open(folder / "train", inputs, tasks)
     members = _members(next(iter(tasks.values())), next(iter(train.targets.values())))
     for name, fitted in inputs.items():
         if isinstance(fitted, TextInput):

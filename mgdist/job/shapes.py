@@ -16,6 +16,7 @@ from mgdist.job.image import ImageSpec
 from mgdist.job.series import SeriesSpec
 from mgdist.job.spec import Job
 from mgdist.job.table import TableSpec
+from mgdist.job.task import TagSpec
 from mgdist.job.text import TextSpec
 from mgdist_edge.grid import divide
 from mgdist_edge.levels import chains
@@ -51,6 +52,15 @@ class Shape:
 def shapes(job: Job) -> tuple[Shape, ...]:
     """Return the levels of a job's network: of each input, finest first."""
     return tuple(shape for name, spec in job.inputs.items() for shape in _of_input(job, name, spec))
+
+
+def tagged(job: Job) -> tuple[Shape, ...]:
+    """Return the level whose samples are labelled, and the coarser ones, whose states reach them too."""
+    level = next((head.level for head in job.heads.values() if isinstance(head, TagSpec)), None)
+    if level is None:
+        return ()
+    found = shapes(job)
+    return found[[shape.name for shape in found].index(level) :]
 
 
 def _of_input(job: Job, name: str, spec: InputSpec) -> list[Shape]:

@@ -14,13 +14,14 @@ from torch.nn import functional as F
 from mgdist.data.batches import Batch
 from mgdist.job.phases import Phase
 from mgdist.models.network import auxiliary_name
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 UNBALANCED: Mapping[str, Tensor] = MappingProxyType({})
 
 
 def loss(
-    outputs: Mapping[str, Float[Tensor, "B _"]],
+    outputs: Mapping[str, Float[Tensor, "_ _"]],
     batch: Batch,
     *,
     tasks: Mapping[str, Task],
@@ -47,7 +48,7 @@ def loss(
 
 
 def of_phase(
-    outputs: Mapping[str, Float[Tensor, "B _"]],
+    outputs: Mapping[str, Float[Tensor, "_ _"]],
     batch: Batch,
     *,
     phase: Phase,
@@ -107,7 +108,7 @@ def of_head(
 ) -> Float[Tensor, ""]:
     """Return the mean loss of one head."""
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return cross_entropy(outputs, targets, smoothing=smoothing, balance=balance)
         case MultiLabel():
             # Each label for itself; added over the labels, so that many rare ones do not dilute each other.

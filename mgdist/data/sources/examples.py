@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 from mgdist.data.sources.parse import BadRecordError, Target, raw_of, target_of
 from mgdist.errors import DataError
 from mgdist.job.data import InputSpec, columns_of_input
+from mgdist.job.shapes import tagged
 from mgdist.job.spec import Job
-from mgdist.job.task import Head, columns_of
+from mgdist.job.task import Head, TagSpec, columns_of
+from mgdist_edge.levels import spans
 
 if TYPE_CHECKING:
     from mgdist_edge.raws import Raw
@@ -39,6 +41,8 @@ class Columns:
 
     inputs: Mapping[str, InputSpec]
     heads: Mapping[str, Head]
+    tagged: tuple[str, int] | None = None
+    """the level whose samples are labelled, and how many readings one of them covers"""
 
     @cached_property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -88,12 +92,32 @@ class Columns:
         rest = iter(values)
         raws = [raw_of([next(rest) for _ in columns_of_input(spec)], spec) for spec in self.inputs.values()]
         targets = [target_of([next(rest) for _ in columns_of(head)], head) for head in self.heads.values()]
+        for head, target in zip(self.heads.values(), targets, strict=True):
+            if isinstance(head, TagSpec):
+                self.require_tags(head.label, len(target), len(raws[0]))
         return raws, targets
+
+    def require_tags(self, column: str, labels: int, readings: int) -> None:
+        """Refuse another number of labels than an example has samples.
+
+        Raises:
+            BadRecordError: says how many samples its readings are.
+        """
+        assert self.tagged is not None, "known where samples are labelled"
+        level, span = self.tagged
+        samples = -(-readings // span)
+        if labels != samples:
+            what = "readings" if span == 1 else f"samples of {level}, which cover {span} of {readings} readings"
+            raise BadRecordError(f"{column}: expected a label for each of {samples} {what}; got {labels}")
 
 
 def columns_of_job(job: Job) -> Columns:
     """Return the columns that a job reads."""
-    return Columns(job.inputs, job.heads)
+    read, (first, *_) = tagged(job), job.inputs
+    if not read:
+        return Columns(job.inputs, job.heads)
+    reach = dict(zip(job.levels_of(first), spans(job.windows_of(first).values()), strict=True))
+    return Columns(job.inputs, job.heads, (read[0].name, reach[read[0].inner]))
 
 
 @dataclass(frozen=True)
