@@ -1,6 +1,8 @@
 """Examples from a long table, where a row is one reading."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +71,9 @@ def time_of(cell: object, name: str, where: str) -> float:
     """
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return float(cell)
+    with suppress(ValueError):  # a text may be a number too, as in CSV
+        if isinstance(cell, str) and isfinite(found := float(cell)):
+            return found
     try:
         parts = moment_of(cell, ())
     except InputError as error:

@@ -36,6 +36,7 @@ from mgdist_edge.table import TableInput
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Task, task_json
 from mgdist_edge.text import TextInput
+from mgdist_edge.views import Views
 
 
 def prepare(job: Job, folder: Path) -> Dataset:
@@ -113,12 +114,19 @@ def _write(folder: Path, examples: Examples, inputs: Mapping[str, Input], tasks:
         if is_dense(fitted):
             save_dense(folder / name, _rows_of(fitted, raws), fitted.views(raws[0]).lengths)
         else:
-            save_ragged(folder / name, list(fitted.levels), [fitted.views(raw) for raw in raws])
+            save_ragged(folder / name, list(fitted.levels), _views(fitted, raws))
         save_raws(folder / name, raws)
     for name, task in tasks.items():
         save(folder / TARGETS.format(name=name), encode(task, examples.targets[name]))
         if isinstance(task, Tag):
             save(folder / FIRST, np.cumsum([0, *map(len, examples.targets[name])]))
+
+
+def _views(fitted: Input, raws: Sequence[Raw]) -> list[Views]:
+    try:
+        return [fitted.views(raw) for raw in raws]
+    except InputError as error:
+        raise DataError(f"data.input: {error}") from None
 
 
 def _rows_of(fitted: Input, raws: Sequence[Raw]) -> NDArray[np.float32] | None:

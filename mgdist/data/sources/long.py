@@ -108,9 +108,9 @@ def _of_row(head: Head) -> Head:
 
 def _target(head: Head, recording: Recording, targets: Sequence[Target]) -> Target:
     """Return what a head learns of a recording."""
-    mine = [targets[row] for row in recording.rows]
+    mine: list[Target] = [targets[row] for row in recording.rows.tolist()]
     if isinstance(head, TagSpec):
-        return tuple(cast(list[str], mine))
+        return cast(tuple[str, ...], tuple(mine))
     if len(set(mine)) > 1:
         named = " and ".join(name for _, name in columns_of(head))
         raise BadRecordError(f"{named}: expected the same in all of its rows; got {mine[0]!r} and others")
