@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 from mgdist.data.sources.parse import BadRecordError, Target, raw_of, target_of
 from mgdist.errors import DataError
 from mgdist.job.data import InputSpec, columns_of_input
+from mgdist.job.series import SeriesSpec
 from mgdist.job.shapes import tagged
 from mgdist.job.spec import Job
 from mgdist.job.task import Head, TagSpec, columns_of
@@ -159,7 +160,7 @@ class Given:
 
 
 def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) -> Examples:
-    """Make an example of each record.
+    """Make an example of each record; or, where records are the readings of a long table, of all with one id.
 
     Args:
         rows: with values in the order of ``columns.all``.
@@ -169,6 +170,11 @@ def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) ->
     Raises:
         DataError: a record is bad and ``skip`` is false.
     """
+    series = next(iter(columns.inputs.values()))
+    if isinstance(series, SeriesSpec) and series.id is not None:
+        from mgdist.data.sources.long import gather_readings
+
+        return gather_readings(rows, columns, series, series.id)
     raws: "dict[str, list[Raw]]" = {name: [] for name in columns.inputs}
     targets: dict[str, list[Target]] = {name: [] for name in columns.heads}
     skipped, left_out = list[str](), 0

@@ -6,9 +6,8 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mgdist.data.sources.examples import Columns, Examples, Given, Row, Unreadable
+from mgdist.data.sources.examples import Columns, Examples, Given, Row, Unreadable, gather
 from mgdist.data.sources.formats import reader_of
-from mgdist.data.sources.long import gathered
 from mgdist.errors import DataError
 from mgdist.job.data import FilesSpec
 
@@ -52,7 +51,7 @@ def addresses(spec: FilesSpec) -> dict[str, str | None]:
 def _documents(address: str, field: str, columns: Columns, *, skip: bool) -> Examples:
     files = find(address, field)
     rows = chain.from_iterable(rows_of(files, path, field, columns) for path in files.paths)
-    return gathered(rows, columns, skip=skip)
+    return gather(rows, columns, skip=skip)
 
 
 def rows_of(files: Files, path: str, field: str, columns: Columns) -> Iterator[Row | Unreadable]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mgdist.data.sources.examples import Columns, Given, Row
-from mgdist.data.sources.long import gathered
+from mgdist.data.sources.examples import Columns, Given, Row, gather
 from mgdist.errors import DataError
 from mgdist.job.data import HuggingFaceSpec
 
@@ -26,7 +25,7 @@ def read_huggingface(spec: HuggingFaceSpec, columns: Columns, cache: Path, *, sk
         if name is not None and name not in sets:
             raise DataError(f"data.source.{field}: {spec.name} has no split {name!r}; it has {', '.join(sets)}")
     read = {
-        field: gathered(_rows(sets[name], f"{spec.name}[{name}]", columns), columns, skip=skip)
+        field: gather(_rows(sets[name], f"{spec.name}[{name}]", columns), columns, skip=skip)
         for field, name in names.items()
         if name is not None
     }

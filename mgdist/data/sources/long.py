@@ -7,30 +7,13 @@ from typing import cast
 import numpy as np
 
 from mgdist.data.long import Column, Recording, recordings, time_of
-from mgdist.data.sources.examples import Columns, Examples, Row, Unreadable, gather
+from mgdist.data.sources.examples import Columns, Examples, Row, Unreadable
 from mgdist.data.sources.parse import BadRecordError, Target
 from mgdist.errors import DataError
 from mgdist.job.series import SeriesSpec
 from mgdist.job.task import ClassifySpec, Head, TagSpec, columns_of
 from mgdist_edge.errors import InputError
 from mgdist_edge.readings import readings
-
-
-def gathered(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) -> Examples:
-    """Make an example of each record; or, where rows are readings, of all rows with one id.
-
-    Args:
-        rows: with values in the order of ``columns.all``.
-        columns: what is read of them.
-        skip: leave bad records out and count them, in place of failing.
-
-    Raises:
-        DataError: a record is bad and ``skip`` is false.
-    """
-    spec, *others = columns.inputs.values()
-    if isinstance(spec, SeriesSpec) and spec.id is not None and not others:
-        return _of_readings(rows, columns, spec, spec.id)
-    return gather(rows, columns, skip=skip)
 
 
 @dataclass(frozen=True)
@@ -48,11 +31,17 @@ class _Table:
     places: list[str] = field(default_factory=list)
 
 
-def _of_readings(rows: Iterable[Row | Unreadable], columns: Columns, spec: SeriesSpec, owner: str) -> Examples:
+def gather_readings(rows: Iterable[Row | Unreadable], columns: Columns, spec: SeriesSpec, owner: str) -> Examples:
     """Make an example of all rows with one id; examples come in the order in which they begin.
 
     A head that labels samples learns the label of every row; what another head learns stands in each row of an example,
     everywhere the same.
+
+    Args:
+        rows: with values in the order of ``columns.all``, in any order of time.
+        columns: what is read of them: one series, and the heads.
+        spec: of the series.
+        owner: column of the id.
 
     Raises:
         DataError: a row is bad, a time is missing or stands twice in one example, a recording cannot be read, or two of
