@@ -12,6 +12,7 @@ from mgdist.compress.choose import Candidate, Parity, excess
 from mgdist.evaluate.scores import Heads, metric_name, named, quality
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Task
 
 COLUMNS = {"model": 15, "valid": 6, "test": 6, "MB": 4, "ms": 4, "mem": 3, "diff": 6, "same": 5, "": 0}
@@ -60,7 +61,7 @@ class Summary:
 
     @property
     def examples(self) -> int:
-        """Examples of the test split."""
+        """Examples of the test split; its labelled samples where the first head labels such."""
         return next(iter(self.shipped.values())).examples
 
     @property
@@ -102,12 +103,19 @@ def sentences(summary: Summary) -> list[str]:
     """Return what there is to say about the results."""
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in named(summary.shipped).items())
     told = [
-        f"Ships {summary.chosen.method}: {numbers} on {summary.examples:,} test examples, run by the edge runtime.",
+        f"Ships {summary.chosen.method}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
     ]
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
     return [*told, "Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items())]
+
+
+def _counted(summary: Summary) -> str:
+    """Return what the scores were measured on."""
+    if isinstance(next(iter(summary.tasks.values())), Tag):
+        return f"{summary.examples:,} labelled samples of the test split"
+    return f"{summary.examples:,} test examples"
 
 
 def commands(summary: Summary) -> dict[str, str]:
