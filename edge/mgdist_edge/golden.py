@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, parse
 from mgdist_edge.raws import Raw, raw_json, read_raw
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Task, is_possible
+
+MOST_TAGS = 2**24
+"""Outputs of an example at most whose samples are labelled."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A raw value for each input, and the outputs of each head in the order of the manifest."""
+    """A raw value for each input, and the outputs of each head in the order of the manifest.
+
+    Where T samples are labelled, these are the outputs of one sample after those of another.
+    """
 
     raws: Mapping[str, Raw]
     outputs: Mapping[str, tuple[float, ...]]
@@ -68,7 +75,8 @@ def _read_example(fields: Fields, inputs: tuple[str, ...], tasks: Mapping[str, T
 
 
 def _read_outputs(heads: Fields, name: str, task: Task) -> tuple[float, ...]:
-    values = heads.many(name, least=task.outputs, most=task.outputs)
+    most = MOST_TAGS if isinstance(task, Tag) else task.outputs
+    values = heads.many(name, least=task.outputs, most=most)
     outputs = tuple(values.number(place) for place in values)
     if not is_possible(task, outputs):
         raise BundleError(f"{values.where}: expected outputs of {task.kind}; got others; make the bundle again")

@@ -56,6 +56,17 @@ def chains(levels: Iterable[Window]) -> tuple[Chain | None, ...]:
     return tuple(found)
 
 
+def spans(levels: Iterable[Window]) -> tuple[int, ...]:
+    """Return how many readings along an axis one sample of each level covers, finest level first."""
+    found: list[int] = []
+    span = 1
+    for window, chain in zip(levels := list(levels), chains(levels), strict=True):
+        span = chain.scale if chain is not None else span
+        found.append(span)
+        span *= window.length
+    return tuple(found)
+
+
 def levels_json(levels: Mapping[str, Window]) -> dict[str, dict[str, int | None]]:
     """Return the levels as a manifest holds them."""
     return {name: {"length": window.length, "scale": window.scale} for name, window in levels.items()}

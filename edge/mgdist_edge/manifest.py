@@ -7,6 +7,7 @@ from typing import Literal, cast
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, parse
 from mgdist_edge.inputs import Input, read_input
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Task, labels_of, read_task, task_json
 from mgdist_edge.text import TextInput
 
@@ -40,6 +41,8 @@ class Level:
         counts: units that one call takes, smallest first.
         masked: whether its units may hold fewer than S samples, so that it must be told which are real. Of ids it sees
             that itself: padding is 0.
+        states: D, numbers of each sample's state, where its signatures give them beside the vectors since samples are
+            labelled; else 0.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Level:
     width: int
     counts: tuple[int, ...]
     masked: bool
+    states: int = 0
 
     @property
     def key(self) -> str:
@@ -170,6 +174,7 @@ def read_manifest(fields: Fields, parts: Mapping[str, bytes]) -> Manifest:
     listed = fields.inner("network").many("levels", least=1, most=8 * _MOST_PARTS)
     levels = tuple(_read_level(listed.inner(place)) for place in listed)
     _require_chains(inputs, levels)
+    _require_states(tasks, levels)
     return Manifest(
         name=fields.line("name"),
         created=fields.line("created"),
@@ -211,6 +216,7 @@ def _read_level(fields: Fields) -> Level:
         width=fields.whole("width", least=1, most=_WIDEST),
         counts=counts,
         masked=fields.truth("masked"),
+        states=fields.whole("states", least=0, most=_WIDEST) if "states" in fields.values else 0,
     )
 
 
@@ -227,6 +233,30 @@ def _require_chains(inputs: Mapping[str, Input], levels: tuple[Level, ...]) -> N
         if channels != level.channels:
             raise _unfit(f"{channels} channels in level {level.name}", f"{level.channels}")
         finer = level.width
+
+
+def _require_states(tasks: Mapping[str, Task], levels: tuple[Level, ...]) -> None:
+    """Refuse levels that do not give the states that labels of samples are made of."""
+    if (tagged := tagged_level(tasks)) is None:
+        return
+    names = [level.name for level in levels]
+    if tagged not in names or {level.input for level in levels} != {levels[0].input}:
+        raise _unfit(f"a level {tagged} of the only input, whose samples are labelled", ", ".join(names))
+    given = [level.name for level in levels if level.states]
+    if given != names[names.index(tagged) :]:
+        raise _unfit(f"states of {tagged} and of all coarser levels", ", ".join(given) or "none")
+
+
+def tagged_level(tasks: Mapping[str, Task]) -> str | None:
+    """Return the level whose samples the heads label; None where they label none.
+
+    Raises:
+        BundleError: two heads label those of different levels.
+    """
+    found = sorted({task.level for task in tasks.values() if isinstance(task, Tag)})
+    if len(found) > 1:
+        raise _unfit("one level whose samples are labelled", ", ".join(found))
+    return found[0] if found else None
 
 
 def _shapes(name: str, fitted: Input, several: bool) -> list[tuple[str, str, str, int]]:

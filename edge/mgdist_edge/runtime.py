@@ -1,6 +1,7 @@
 """Run the network of a bundle on one example: level by level, then the heads.
 
-Legend: T samples of a view, N units, S samples of a unit, C channels, D width of a unit's vector, K outputs of a head.
+Legend: T samples of a view, N units, S samples of a unit, C channels, W numbers of a unit's vector, D those of a
+sample's state, K outputs of a head.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,16 +14,21 @@ from numpy.typing import NDArray
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
+from mgdist_edge.levels import spans
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.quiet import quiet
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Forecast, head_outputs
 from mgdist_edge.text import TextInput
-from mgdist_edge.views import Views, pad
+from mgdist_edge.views import Views, covering, pad
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 Floats = NDArray[np.float32]
+HEAD = "head"
+"""The signature of the heads that answer for a whole example; ``head_N`` is that of those that label the samples of N
+units."""
 
 
 class Runtime:
@@ -42,6 +48,7 @@ class Runtime:
     def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
         self._bundle = bundle
         self._levels = bundle.manifest.levels
+        self._tagged_level = next((level for level in self._levels if level.states), None)
         self._lock = Lock()
         try:
             with quiet():
@@ -53,7 +60,7 @@ class Runtime:
         bundle.require_unchanged()
 
     def run(self, views: Mapping[str, Views]) -> dict[str, Floats]:
-        """Return the outputs of each head, (K,).
+        """Return the outputs of each head, (K,); of one that labels samples (T, K).
 
         May be called from several threads, which then wait for each other.
 
@@ -95,34 +102,74 @@ class Runtime:
     def _forward(self, views: Mapping[str, Views]) -> dict[str, Floats]:
         finer: NDArray[np.generic] = np.empty((0, 0), np.float32)
         summaries: dict[str, Floats] = {}
+        states: dict[str, Floats] = {}
         for level, samples, lengths in _steps(self._levels, views):
-            vectors = self._vectors(level, *pad(finer if samples is None else samples, lengths, level.length))
+            vectors, found = self._called(level, *pad(finer if samples is None else samples, lengths, level.length))
             # Weighted by their samples, so that a bag of words is the exact mean of all words.
             shares = (lengths / lengths.sum()).astype(np.float32)
             summaries[level.key] = (shares @ vectors)[None]
+            if level.states:
+                states[level.key] = found
             finer = vectors
-        outputs = self._runners["head"](**summaries)
-        return {name: outputs[name][0] for name in self._bundle.manifest.tasks}
+        outputs = self._runners[HEAD](**summaries) if HEAD in self._runners else {}
+        told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
+        return {name: told[name] for name in self._bundle.manifest.tasks}
 
-    def _vectors(self, level: Level, units: NDArray[np.generic], mask: NDArray[np.bool_]) -> Floats:
-        """Return the vectors of a level's units.
+    def _called(self, level: Level, units: NDArray[np.generic], mask: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Return the vectors of a level's units, (N, W), and the states of their samples, (T, D).
 
         Args:
             level: whose signatures are called.
             units: (N, S, C).
             mask: (N, S).
-
-        Returns:
-            (N, D).
         """
         inputs = {_input_name(level): units} | ({"mask": mask.astype(np.float32)} if level.masked else {})
-        vectors, start = np.empty((len(units), level.width), np.float32), 0
-        for count in cover(len(units), level.counts):
+        found = self._covered(level.key, level.counts, inputs)
+        return found["vectors"], found["states"][mask] if level.states else np.empty((0, 0), np.float32)
+
+    def _covered(
+        self, key: str, counts: tuple[int, ...], inputs: Mapping[str, NDArray[np.generic]]
+    ) -> dict[str, Floats]:
+        """Call the signatures of a level, or of the heads, until all units are processed.
+
+        Args:
+            key: of the signatures, which are called ``{key}_{count}``.
+            counts: units that one call may take.
+            inputs: by name, (N, ...).
+
+        Returns:
+            each output, (N, ...).
+        """
+        units, start = len(next(iter(inputs.values()))), 0
+        pieces: dict[str, list[Floats]] = {}
+        for count in cover(units, counts):
             piece = {name: _rows(values, start, count) for name, values in inputs.items()}
-            found = self._runners[f"{level.key}_{count}"](**piece)["vectors"]
-            vectors[start : start + count] = found[: len(units) - start]
+            for name, values in self._runners[f"{key}_{count}"](**piece).items():
+                pieces.setdefault(name, []).append(values[: units - start])
             start += count
-        return vectors
+        return {name: np.concatenate(parts) for name, parts in pieces.items()}
+
+    def _tagged(self, states: Mapping[str, Floats], views: Mapping[str, Views]) -> dict[str, Floats]:
+        """Return the outputs (T, K) of the heads that label samples.
+
+        Each sample is told its own state, and at each coarser level the one of the sample that covers it in time.
+
+        Args:
+            states: of the labelled level and of the coarser ones, each (T, D) with its own T.
+            views: of the only input.
+        """
+        level = self._tagged_level
+        if level is None:
+            return {}
+        ((name, each),) = views.items()
+        reach = dict(zip(self._levels, spans(self._bundle.manifest.inputs[name].levels.values()), strict=True))
+        lengths = dict(zip(self._levels, each.lengths, strict=True))
+        counts = {coarse: np.array([lengths[coarse].sum()]) for coarse in self._levels if coarse.states}
+        units, mask = {}, np.empty((0, 0), np.bool_)
+        for coarse, count in counts.items():
+            places = covering(counts[level], reach[level], count, reach[coarse])
+            units[coarse.key], mask = pad(states[coarse.key][places], lengths[level], level.length)
+        return {name: outputs[mask] for name, outputs in self._covered(HEAD, level.counts, units).items()}
 
 
 def _steps(
@@ -219,10 +266,10 @@ def _runners(interpreter: "Interpreter", bundle: Bundle) -> "dict[str, Signature
         read = _shapes(runners[name].get_input_details())
         if read != shapes:
             raise ValueError(f"its signature {name} reads {read}, and its manifest promises {shapes}")
-    given = _shapes(runners["head"].get_output_details())
-    answers = {name: (1, head_outputs(task)) for name, task in bundle.manifest.tasks.items()}
-    if given != answers:
-        raise ValueError(f"its head gives {given}, and its manifest promises {answers}")
+    for name, answers in _answers(bundle.manifest).items():
+        given = _shapes(runners[name].get_output_details())
+        if given != answers:
+            raise ValueError(f"its {name} gives {given}, and its manifest promises {answers}")
     return runners
 
 
@@ -232,15 +279,37 @@ def _shapes(details: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ..
 
 def _promised(manifest: Manifest) -> dict[str, dict[str, tuple[int, ...]]]:
     """Return the shapes that each signature reads, by name."""
-    promised: dict[str, dict[str, tuple[int, ...]]] = {
-        "head": {level.key: (1, level.width) for level in manifest.levels}
-    }
+    promised: dict[str, dict[str, tuple[int, ...]]] = {}
     for level in manifest.levels:
         for count in level.counts:
             mask = (count, level.length)
             promised[f"{level.key}_{count}"] = {_input_name(level): (*mask, level.channels)} | (
                 {"mask": mask} if level.masked else {}
             )
+    told = {level.key: level for level in manifest.levels}
+    for name, answers in _answers(manifest).items():
+        if name == HEAD:
+            promised[name] = {key: (1, level.width) for key, level in told.items()}
+        elif name not in promised:
+            first = next(iter(answers.values()))
+            promised[name] = {key: (*first[:2], level.states) for key, level in told.items() if level.states}
+    return promised
+
+
+def _answers(manifest: Manifest) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return the shapes that the signatures of the heads give, and of the levels whose states are read, by name."""
+    tags = {name: task for name, task in manifest.tasks.items() if isinstance(task, Tag)}
+    whole: dict[str, tuple[int, ...]] = {
+        name: (1, head_outputs(task)) for name, task in manifest.tasks.items() if name not in tags
+    }
+    promised: dict[str, dict[str, tuple[int, ...]]] = {HEAD: whole} if whole else {}
+    read = [level for level in manifest.levels if level.states]
+    for level in read:
+        for count in level.counts:
+            of_level = {"vectors": (count, level.width), "states": (count, level.length, level.states)}
+            promised[f"{level.key}_{count}"] = of_level
+    for count in read[0].counts if read else ():
+        promised[f"{HEAD}_{count}"] = {name: (count, read[0].length, task.outputs) for name, task in tags.items()}
     return promised
 
 

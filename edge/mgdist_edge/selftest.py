@@ -8,6 +8,7 @@ import numpy as np
 from mgdist_edge.errors import SelftestError
 from mgdist_edge.predictor import Predictor
 from mgdist_edge.runtime import Floats
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 
@@ -20,7 +21,7 @@ class Selftest:
         difference: the largest one between an output here and the golden one: of probabilities, or of standardised
             values.
         tolerance: what it may be.
-        labels: examples whose every label is the golden one.
+        labels: examples whose every label is the golden one, of every sample where samples are labelled.
     """
 
     examples: int
@@ -51,6 +52,9 @@ def selftest(predictor: Predictor) -> Selftest:
         agrees = True
         for name, task in manifest.tasks.items():
             here, there = found[name], np.array(example.outputs[name], np.float32)
+            if here.size != there.size:
+                raise _unfit(predictor, here.size, there.size)
+            there = there.reshape(here.shape)
             differences.append(float(np.abs(here - there).max()))
             agrees &= _agrees(task, here, there, golden.tolerance)
         labels += agrees
@@ -62,10 +66,20 @@ def _agrees(task: Task, here: Floats, there: Floats, tolerance: float) -> bool:
     match task:
         case Classify():
             return bool(there[here.argmax()] >= there.max() - tolerance)
+        case Tag():
+            named = np.take_along_axis(there, here.argmax(1, keepdims=True), 1)
+            return bool((named >= there.max(1, keepdims=True) - tolerance).all())
         case Ordinal() | MultiLabel() | Regress() | Forecast():
             return bool(np.abs(here - there).max() <= tolerance)
         case _ as never:
             assert_never(never)
+
+
+def _unfit(predictor: Predictor, here: int, there: int) -> SelftestError:
+    path = predictor.bundle.path
+    return SelftestError(
+        f"{path}: expected {there} outputs, as a golden example has; got {here}; make the bundle again"
+    )
 
 
 def require_passed(result: Selftest, predictor: Predictor) -> None:

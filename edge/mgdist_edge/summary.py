@@ -67,4 +67,5 @@ def _some(labels: tuple[str, ...]) -> str:
 
 def _level(level: Level) -> str:
     counts = ", ".join(map(str, level.counts))
-    return f"units of {level.length} samples, vectors of {level.width}, {counts} units a call"
+    states = f"states of {level.states}, " if level.states else ""
+    return f"units of {level.length} samples, {states}vectors of {level.width}, {counts} units a call"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields
+from mgdist_edge.tags import Tag, Tags
 
 Floats = NDArray[np.float32]
 _MOST = 100_000
@@ -116,7 +117,7 @@ class Future:
             yield f"{name}: {' '.join(f'{value:.6g}' for value in each[:top])}{more}"
 
 
-Answer = Label | Labels | Values | Future
+Answer = Label | Labels | Values | Future | Tags
 
 
 @dataclass(frozen=True)
@@ -262,7 +263,7 @@ class Forecast:
         )
 
 
-Task = Classify | Ordinal | MultiLabel | Regress | Forecast
+Task = Classify | Ordinal | MultiLabel | Regress | Forecast | Tag
 
 
 def head_outputs(task: Task) -> int:
@@ -275,6 +276,8 @@ def task_json(task: Task) -> dict[str, object]:
     match task:
         case Classify(labels) | Ordinal(labels) | MultiLabel(labels):
             return {"kind": task.kind, "labels": list(labels)}
+        case Tag(labels, level):
+            return {"kind": task.kind, "labels": list(labels), "level": level}
         case Regress(names, mean, std):
             return {"kind": task.kind, "names": list(names), "mean": list(mean), "std": list(std)}
         case Forecast():
@@ -312,8 +315,10 @@ def read_task(fields: Fields) -> Task:
             return Regress(names, mean, std)
         case "forecast":
             return _read_forecast(fields)
+        case "tag":
+            return Tag(_names(fields, "labels", least=2), fields.line("level"))
         case kind:
-            known = "classify, ordinal, multi_label, regress or forecast"
+            known = "classify, ordinal, multi_label, regress, forecast or tag"
             raise BundleError(f"{fields.where}.kind: expected {known}; got {kind!r}; upgrade mgdist-edge")
 
 
@@ -351,6 +356,8 @@ def is_possible(task: Task, outputs: tuple[float, ...]) -> bool:
             return min(outputs) >= 0 and max(outputs) <= 1
         case Regress() | Forecast():
             return all(map(math.isfinite, outputs))
+        case Tag():
+            return task.is_possible(outputs)
         case _ as never:
             assert_never(never)
 

@@ -46,3 +46,26 @@ def pad(
     units = np.zeros((len(lengths), longest, *samples.shape[1:]), samples.dtype)
     units[mask] = samples
     return units, mask
+
+
+def covering(
+    counts: NDArray[np.integer], span: int, coarse_counts: NDArray[np.integer], coarse_span: int
+) -> NDArray[np.int64]:
+    """Return for each sample of some examples the sample of another level that covers its middle in time.
+
+    Where the other level builds on the first one, that is the unit that the sample is in.
+
+    Args:
+        counts: (B,) samples of each example.
+        span: readings that a sample covers.
+        coarse_counts: (B,) samples of each example at the other level, at least 1.
+        coarse_span: readings that one of those covers.
+
+    Returns:
+        (T,) places among the other level's samples, example after example.
+    """
+    total = int(counts.sum())
+    place = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+    within = np.minimum((place * span + span // 2) // coarse_span, np.repeat(coarse_counts - 1, counts))
+    found: NDArray[np.int64] = np.repeat(np.cumsum(coarse_counts) - coarse_counts, counts) + within
+    return found

@@ -16,7 +16,7 @@ class Parity:
         difference: largest difference of an output: of a probability, or of a standardised number.
         equal: share of examples with the same answer, 0 to 1: the same label or labels; of numbers, all within a
             fiftieth of their standard deviation.
-        examples: how many were compared.
+        examples: how many were compared; of labelled samples all of them.
     """
 
     difference: float

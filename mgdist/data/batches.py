@@ -82,16 +82,38 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """The labelled samples of a batch, T of them, those of one example after those of another.
+
+    Attributes:
+        examples: B.
+        heads: that label them.
+        covers: for each level, the place of the state that each of them reads, in its (N x S) states; None where the
+            level is finer.
+    """
+
+    examples: int
+    heads: tuple[str, ...]
+    covers: tuple[Int[Tensor, " T"] | None, ...]
+
+    def to(self, device: torch.device | str) -> "Samples":
+        """Return them on a device."""
+        moved = tuple(None if each is None else each.to(device) for each in self.covers)
+        return type(self)(self.examples, self.heads, moved)
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some examples.
 
     Attributes:
         levels: the units of each granularity: of each input, finest first.
         targets: for each head, the index of each example's label (B,), or its numbers (B, K); of a
-            forecast (B, C, H).
+            forecast (B, C, H); of labelled samples the index of each one's label (T,).
         mix: with what the examples are mixed; None for nothing.
         standing: what turns forecasts to standardised readings; None where nothing is foretold.
         taught: for each head, what a teacher answers (B, K); empty where there is none.
+        tagged: whose samples are labelled; None where none are.
     """
 
     levels: tuple[Packed, ...]
@@ -99,8 +121,11 @@ class Batch:
     mix: Mix | None = None
     standing: Standing | None = None
     taught: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
+    tagged: Samples | None = None
 
     def __len__(self) -> int:
+        if self.tagged is not None:
+            return self.tagged.examples
         return len(next(iter(self.targets.values())))
 
     @property
@@ -120,7 +145,8 @@ class Batch:
         targets = {name: values.to(device) for name, values in self.targets.items()}
         standing = None if self.standing is None else self.standing.to(device)
         taught = {name: values.to(device) for name, values in self.taught.items()}
-        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix, standing, taught)
+        tagged = None if self.tagged is None else self.tagged.to(device)
+        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix, standing, taught, tagged)
 
 
 def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator | None = None) -> Batch:
@@ -134,10 +160,19 @@ def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator
     units = [level for stored in shard.inputs.values() for level in stored.units(rows, chance)]
     return Batch(
         levels=tuple(map(_packed, units)),
-        targets={name: torch.from_numpy(values[rows]) for name, values in shard.targets.items()},
+        targets={name: torch.from_numpy(shard.targets_of(name, rows)) for name in shard.targets},
         standing=_standing(shard, rows),
-        taught={name: torch.from_numpy(values[rows]) for name, values in shard.taught.items()},
+        taught={name: torch.from_numpy(shard.outputs_of(name, each, rows)) for name, each in shard.taught.items()},
+        tagged=_samples(shard, rows, units),
     )
+
+
+def _samples(shard: Shard, rows: Int[np.ndarray, " B"], units: list[Units]) -> Samples | None:
+    if shard.tagged is None:
+        return None
+    covers = shard.tagged.covers(rows, units)
+    told = tuple(None if each is None else torch.from_numpy(each) for each in covers)
+    return Samples(len(rows), shard.tagged.heads, told)
 
 
 def _standing(shard: Shard, rows: Int[np.ndarray, " B"]) -> Standing | None:

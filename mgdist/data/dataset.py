@@ -19,6 +19,7 @@ from mgdist.data.raws import open_raws, open_windows
 from mgdist.data.seen import Seen
 from mgdist.data.spec_augment import varied_frames
 from mgdist.data.stored import Dense, Ragged, Stored
+from mgdist.data.tagged import Tagged, open_tagged
 from mgdist.errors import DataError
 from mgdist.job.audio import AudioAugmentSpec
 from mgdist.job.image import AugmentSpec
@@ -50,9 +51,11 @@ class Shard:
         folder: where its arrays and raw values lie.
         inputs: the examples, by input.
         targets: for each head, (R,) int64 index of each row's label, or (R, K) float32; of a forecast the standardised
-            readings that follow each window, (R, C, H) over the memory of one table.
+            readings that follow each window, (R, C, H) over the memory of one table; of labelled samples the indices of
+            all of them.
         foretells: the input whose windows the rows are; None where nothing is foretold.
         taught: for each head, (R, K) what a teacher answers; empty where there is none.
+        tagged: whose samples are labelled; None where none are.
     """
 
     folder: Path
@@ -60,8 +63,11 @@ class Shard:
     targets: Mapping[str, NDArray[Any]]
     foretells: SeriesInput | None = None
     taught: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    tagged: Tagged | None = None
 
     def __len__(self) -> int:
+        if self.tagged is not None:
+            return len(self.tagged.first) - 1
         return len(next(iter(self.targets.values())))
 
     def narrowed(self, places: Mapping[str, Sequence[int]], most: Mapping[str, Mapping[int, int]]) -> "Shard":
@@ -72,7 +78,18 @@ class Shard:
             most: input -> place of a level -> units of an example at most.
         """
         inputs = {name: self.inputs[name].narrowed(kept, most.get(name, {})) for name, kept in places.items()}
-        return replace(self, inputs=inputs)
+        ((_, kept), *_) = places.items()
+        return replace(self, inputs=inputs, tagged=self.tagged and self.tagged.narrowed(kept))
+
+    def targets_of(self, head: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what a head learns of some rows, in the order asked for; of labelled samples of all of theirs."""
+        return self.outputs_of(head, self.targets[head], rows)
+
+    def outputs_of(self, head: str, outputs: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return those outputs of a head for the whole split that belong to some rows."""
+        if self.tagged is None or head not in self.tagged.heads:
+            return outputs[rows]
+        return outputs[self.tagged.rows(rows)[0]]
 
     @cached_property
     def raws(self) -> Mapping[str, Sequence[Raw]]:
@@ -92,7 +109,7 @@ class Shard:
         cls,
         folder: Path,
         inputs: Mapping[str, Input],
-        heads: Sequence[str],
+        tasks: Mapping[str, Task],
         varied: Mapping[str, Mapping[str, Any]] = UNVARIED,
     ) -> "Shard":
         """Map the arrays of a split into memory.
@@ -100,16 +117,19 @@ class Shard:
         Args:
             folder: of the split.
             inputs: fitted.
-            heads: their names.
+            tasks: what each head answers.
             varied: how the examples of an input are varied each time they are seen, as the job asks for it.
         """
         stored = {name: _open(folder / name, fitted, varied.get(name)) for name, fitted in inputs.items()}
         for name, fitted in inputs.items():
             if isinstance(fitted, SeriesInput) and (windows := open_windows(folder / name)) is not None:
                 scaled = replace(windows, table=fitted.scaled(windows.table))
-                (head,) = heads
+                (head,) = tasks
                 return cls(folder, stored, {head: scaled[:][1].swapaxes(1, 2)}, fitted)
-        return cls(folder, stored, {name: np.load(folder / TARGETS.format(name=name)) for name in heads})
+        (first, *_) = inputs.values()
+        labelled = open_tagged(folder, tasks, first) if isinstance(first, SeriesInput) else None
+        targets = {name: np.load(folder / TARGETS.format(name=name)) for name in tasks}
+        return cls(folder, stored, targets, tagged=labelled)
 
 
 def _open(folder: Path, fitted: Input, varied: Mapping[str, Any] | None) -> Stored:
@@ -187,8 +207,8 @@ class Dataset:
         parts = {part: (folder / part).read_bytes() for part in names.values() if (folder / part).is_file()}
         inputs = {name: read_input(name, given.inner(name), parts) for name in given}
         tasks = {name: read_task(heads.inner(name)) for name in heads}
-        valid, test = (Shard.open(folder / name, inputs, list(tasks)) for name in ("valid", "test"))
-        train = Shard.open(folder / "train", inputs, list(tasks), about["augment"])
+        valid, test = (Shard.open(folder / name, inputs, tasks) for name in ("valid", "test"))
+        train = Shard.open(folder / "train", inputs, tasks, about["augment"])
         counts = {name: folder / SEEN.format(name=name) for name in inputs}
         seen = {name: Seen(np.load(path, mmap_mode="r"), len(train)) for name, path in counts.items() if path.is_file()}
         told = {"digest": about["digest"], "skipped": about["skipped"], "folds": tuple(about["folds"])}

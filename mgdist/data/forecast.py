@@ -9,13 +9,13 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist.data.long import time_of
 from mgdist.data.sources.examples import Given
 from mgdist.data.windows import Windows, split_windows
 from mgdist.errors import DataError
 from mgdist.job.series import SeriesSpec
 from mgdist.job.spec import Job
 from mgdist.job.task import ForecastSpec
-from mgdist_edge.cells import moment_of
 from mgdist_edge.errors import InputError
 from mgdist_edge.readings import readings
 from mgdist_edge.series import SeriesInput
@@ -67,7 +67,7 @@ def require_even(rows: Sequence[Cells], spec: SeriesSpec) -> None:
     """
     if spec.time is None or len(rows) < 2:
         return
-    times = np.array([_moment(row[spec.time], spec.time, place) for place, row in enumerate(rows)])
+    times = np.array([time_of(row[spec.time], spec.time, f"row {place}") for place, row in enumerate(rows)])
     steps = np.diff(times)
     usual = float(np.median(steps))
     if (back := np.flatnonzero(steps <= 0)).size:
@@ -83,19 +83,6 @@ def require_even(rows: Sequence[Cells], spec: SeriesSpec) -> None:
 
 def _between(rows: Sequence[Cells], time: str, place: int) -> str:
     return f"data.input.time: row {place + 1} after {rows[place][time]} has {rows[place + 1][time]}"
-
-
-def _moment(cell: object, name: str, place: int) -> float:
-    """Return a time as a number: as it is, or the days of a date."""
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return float(cell)
-    try:
-        parts = moment_of(cell, ())
-    except InputError as error:
-        raise DataError(f"data.input.time: row {place} of {name}: {error}") from None
-    if parts is None:
-        raise DataError(f"data.input.time: row {place} of {name}: expected a time; it is empty")
-    return parts[-1]
 
 
 def _sizes(given: Given, job: Job) -> tuple[int, int, int]:

@@ -1,12 +1,16 @@
 """Examples from a long table, where a row is one reading."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mgdist.errors import DataError
+from mgdist_edge.cells import moment_of
+from mgdist_edge.errors import InputError
 
 Column = NDArray[np.generic]
 
@@ -52,6 +56,31 @@ def recordings(
         Recording(name, rows, {column: table[column][rows] for column in columns})
         for name, rows in zip(names, groups, strict=True)
     ]
+
+
+def time_of(cell: object, name: str, where: str) -> float:
+    """Return a time as a number: as it is, or the days of a date.
+
+    Args:
+        cell: of a row.
+        name: of the column.
+        where: the row stands, for messages.
+
+    Raises:
+        DataError: it is neither, or empty.
+    """
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return float(cell)
+    with suppress(ValueError):  # a text may be a number too, as in CSV
+        if isinstance(cell, str) and isfinite(found := float(cell)):
+            return found
+    try:
+        parts = moment_of(cell, ())
+    except InputError as error:
+        raise DataError(f"data.input.time: {where} of {name}: {error}") from None
+    if parts is None:
+        raise DataError(f"data.input.time: {where} of {name}: expected a time; it is empty")
+    return parts[-1]
 
 
 def _owners(ids: Column) -> tuple[list[object], NDArray[np.int64]]:

@@ -20,6 +20,7 @@ from mgdist.data.sources.read import read
 from mgdist.data.speed import at_speed
 from mgdist.data.split import Splits, split
 from mgdist.data.stored import Ragged, save_dense, save_ragged
+from mgdist.data.tagged import FIRST
 from mgdist.data.targets import encode
 from mgdist.data.windows import Windows
 from mgdist.errors import DataError
@@ -33,8 +34,10 @@ from mgdist_edge.errors import InputError
 from mgdist_edge.inputs import Input, parts_of
 from mgdist_edge.raws import Raw, raw_json
 from mgdist_edge.table import TableInput
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Task, task_json
 from mgdist_edge.text import TextInput
+from mgdist_edge.views import Views
 
 
 def prepare(job: Job, folder: Path) -> Dataset:
@@ -128,10 +131,19 @@ def _write(
             save_dense(folder / name, _rows_of(fitted, raws), fitted.views(raws[0]).lengths)
         else:
             heard = [*raws, *(at_speed(raw, speed) for speed in speeds.get(name, ()) for raw in raws)]
-            save_ragged(folder / name, list(fitted.levels), [fitted.views(raw) for raw in heard])
+            save_ragged(folder / name, list(fitted.levels), _views(fitted, heard))
         save_raws(folder / name, raws)
     for name, task in tasks.items():
         save(folder / TARGETS.format(name=name), encode(task, examples.targets[name]))
+        if isinstance(task, Tag):
+            save(folder / FIRST, np.cumsum([0, *map(len, examples.targets[name])]))
+
+
+def _views(fitted: Input, raws: Sequence[Raw]) -> list[Views]:
+    try:
+        return [fitted.views(raw) for raw in raws]
+    except InputError as error:
+        raise DataError(f"data.input: {error}") from None
 
 
 def _rows_of(fitted: Input, raws: Sequence[Raw]) -> NDArray[np.float32] | None:
@@ -147,7 +159,7 @@ def _rows_of(fitted: Input, raws: Sequence[Raw]) -> NDArray[np.float32] | None:
 
 def _look_through(folder: Path, inputs: Mapping[str, Input], tasks: Mapping[str, Task]) -> None:
     """Count for each input that reads ids in which training documents they stand, by class of the first head."""
-    train = Shard.open(folder / "train", inputs, list(tasks))
+    train = Shard.open(folder / "train", inputs, tasks)
     members = _members(next(iter(tasks.values())), next(iter(train.targets.values())))
     for name, fitted in inputs.items():
         if isinstance(fitted, TextInput):

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.parse import Target
 from mgdist.errors import DataError
-from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec, TagSpec
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 
@@ -53,6 +54,10 @@ def fit_task(head: Head, targets: Sequence[Target], field: str) -> Task:
             return Regress(names, tuple(mean.tolist()), tuple(std.tolist()))
         case ForecastSpec():
             raise AssertionError("the windows of a long series are its targets")
+        case TagSpec(level=level):
+            assert level is not None, "the finest level is put in its place"
+            found = _sorted({label for each in cast(Sequence[tuple[str, ...]], targets) for label in each}, field)
+            return Tag(found, level)
         case _ as never:
             assert_never(never)
 
@@ -61,8 +66,8 @@ def encode(task: Task, targets: Sequence[Target]) -> NDArray[Any]:
     """Return the targets as a network learns them.
 
     Returns:
-        (R,) int64 index of the label; (R, K) float32, 1 for each label that applies; or (R, K) float32 standardised
-        numbers.
+        (R,) int64 index of the label; (R, K) float32, 1 for each label that applies; (R, K) float32 standardised
+        numbers; or int64 indices of the labels of all samples, those of one example after those of another.
     """
     match task:
         case Classify(labels) | Ordinal(labels):
@@ -78,6 +83,11 @@ def encode(task: Task, targets: Sequence[Target]) -> NDArray[Any]:
             return ((np.array(targets, np.float64) - mean) / std).astype(np.float32)
         case Forecast():
             raise AssertionError("the windows of a long series are its targets")
+        case Tag(labels):
+            index = {label: number for number, label in enumerate(labels)}
+            return np.array(
+                [index[label] for each in cast(Sequence[Sequence[str]], targets) for label in each], np.int64
+            )
         case _ as never:
             assert_never(never)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.data.stored import Dense, Stored
+from mgdist.evaluate.around import labelled
 from mgdist.evaluate.last import foretold
 from mgdist.evaluate.scores import Scores, score_head
 from mgdist_edge.audio import AudioInput
@@ -20,6 +21,7 @@ from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
 from mgdist_edge.series import SeriesInput
 from mgdist_edge.table import TableInput
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 from mgdist_edge.text import TextInput
 
@@ -33,7 +35,7 @@ def baseline(dataset: Dataset) -> dict[str, dict[str, Scores]]:
     regression. Of texts it reads TF-IDF over words and pairs of words: sublinear term frequencies, terms of
     at least two documents, C = 1, after Joachims, "Text Categorization with Support Vector Machines", 1998. Such a
     machine gives margins and no probabilities; the softmax of its margins stands for them in the loss and in the
-    calibration error.
+    calibration error. Of labelled samples it reads what :func:`mgdist.evaluate.around.labelled` says.
 
     Args:
         dataset: the rows of its training split only are learned from.
@@ -44,16 +46,25 @@ def baseline(dataset: Dataset) -> dict[str, dict[str, Scores]]:
     (task, *_) = dataset.tasks.values()
     if isinstance(task, Forecast):
         return foretold(dataset, task)
-    features = _features(dataset)
+    features = [] if all(isinstance(each, Tag) for each in dataset.tasks.values()) else _features(dataset)
     scores: dict[str, dict[str, Scores]] = {split: {} for split in SPLITS}
     for name, task in dataset.tasks.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged: it is a baseline, and untuned
-            machine = _classifier(dataset.inputs.values())
-            answers = _learned(task, features, dataset.train.targets[name], machine)
-        for split, outputs in zip(SPLITS, answers, strict=True):
-            scores[split][name] = score_head(task, outputs, getattr(dataset, split).targets[name])
+            found = labelled(dataset, name, task) if isinstance(task, Tag) else _answered(dataset, name, task, features)
+        for split, each in found.items():
+            scores[split][name] = each
     return scores
+
+
+def _answered(dataset: Dataset, name: str, task: Task, features: Sequence[Any]) -> dict[str, Scores]:
+    """Return the scores of one head on the splits."""
+    machine = _classifier(dataset.inputs.values())
+    answers = _learned(task, features, dataset.train.targets[name], machine)
+    return {
+        split: score_head(task, outputs, getattr(dataset, split).targets[name])
+        for split, outputs in zip(SPLITS, answers, strict=True)
+    }
 
 
 def _features(dataset: Dataset) -> list[Any]:
@@ -141,6 +152,8 @@ def _learned(task: Task, features: Sequence[Any], targets: NDArray[Any], machine
             return [ridge.predict(each).reshape(-1, task.outputs).astype(np.float64) for each in others]
         case Forecast():
             raise AssertionError("windows are learned from without a copy of all of them")
+        case Tag():
+            raise AssertionError("labelled samples are learned from by what is around them")
 
 
 def _classifier(inputs: Iterable[Input]) -> Any:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from mgdist.evaluate.scores import score_head
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 Numbers = NDArray[np.float32]
@@ -80,8 +81,10 @@ def out_of_fold(
 
 
 def folds(task: Task, rows: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows of each fold, drawn by chance; windows of one series, which overlap, stay side by side."""
-    order = np.arange(rows) if isinstance(task, Forecast) else np.random.default_rng([seed, rows]).permutation(rows)
+    """Yield the rows of each fold, drawn by chance; neighbours in a series stay side by side."""
+    order = (
+        np.arange(rows) if isinstance(task, Forecast | Tag) else np.random.default_rng([seed, rows]).permutation(rows)
+    )
     yield from (np.sort(fold) for fold in np.array_split(order, min(FOLDS, rows)))
 
 
@@ -123,7 +126,7 @@ def stacked(task: Task, outputs: Float[np.ndarray, "M N K"], targets: NDArray[An
     each; of numbers: ridge regression over those of each, in a forecast one for all.
     """
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return _classifier(outputs, targets)
         case MultiLabel():
             columns = [_label(outputs[:, :, place], targets[:, place]) for place in range(task.outputs)]
@@ -191,7 +194,7 @@ def _logits(shares: Numbers) -> Numbers:
 def _loss(task: Task, outputs: NDArray[np.float64], targets: NDArray[Any]) -> float:
     """Return the loss of a head; of probabilities without the rest of their scores, which take longer."""
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return float(-np.log(np.maximum(outputs[np.arange(len(targets)), targets], SMALLEST)).mean())
         case MultiLabel():
             right = np.where(targets > 0, outputs, 1 - outputs)

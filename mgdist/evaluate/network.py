@@ -88,8 +88,8 @@ def restore(job: Job, dataset: Dataset, weights: Path) -> Network:
 
 def answers(
     network: nn.Module, tasks: Mapping[str, Task], shard: Shard, rank: int = 0, world: int = 1
-) -> dict[str, Float[np.ndarray, "R _"]]:
-    """Return the outputs of each head for the rows of a split, in their order.
+) -> dict[str, Float[np.ndarray, "_ _"]]:
+    """Return the outputs of each head for the rows of a split, in their order; of labelled samples for all of theirs.
 
     Args:
         network: is put into evaluation mode.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mgdist.evaluate.classes import ClassScores, score_classes
 from mgdist.evaluate.labels import LabelScores, score_labels
 from mgdist.evaluate.values import ValueScores, score_forecast, score_values
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 Scores = ClassScores | LabelScores | ValueScores
@@ -24,8 +25,8 @@ KINDS = {each.kind: each for each in (ClassScores, LabelScores, ValueScores)}
 
 def score(
     tasks: Mapping[str, Task],
-    outputs: Mapping[str, Float[np.ndarray, "N _"]],
-    targets: Mapping[str, Shaped[np.ndarray, "N *any"]],
+    outputs: Mapping[str, Float[np.ndarray, "_ _"]],
+    targets: Mapping[str, Shaped[np.ndarray, "_ *any"]],
 ) -> dict[str, Scores]:
     """Compare the outputs of each head with its targets; N is at least 1."""
     return {name: score_head(task, outputs[name], targets[name]) for name, task in tasks.items()}
@@ -34,7 +35,7 @@ def score(
 def score_head(task: Task, outputs: Float[np.ndarray, "N K"], targets: NDArray[Any]) -> Scores:
     """Compare the outputs of one head with its targets; N is at least 1."""
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return score_classes(outputs, targets)
         case MultiLabel():
             return score_labels(outputs, targets)

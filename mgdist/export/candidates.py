@@ -185,8 +185,13 @@ def _golden(shard: Shard, outputs: Outputs) -> Golden:
     ranked = [row for row in ranked if sizes[row] <= LONGEST_GOLDEN] or ranked[:1]
     places = np.linspace(0, len(ranked) - 1, min(GOLDEN_EXAMPLES, len(ranked))).astype(int)
     rows = [ranked[place] for place in dict.fromkeys(places.tolist())]
-    answers = {row: {name: tuple(values[row].tolist()) for name, values in outputs.items()} for row in rows}
-    return Golden(tuple(Example(shard.raw(row), answers[row]) for row in rows))
+    return Golden(tuple(Example(shard.raw(row), _expected(shard, outputs, row)) for row in rows))
+
+
+def _expected(shard: Shard, outputs: Outputs, row: int) -> dict[str, tuple[float, ...]]:
+    """Return the outputs of one row; of labelled samples with four digits, since there are many."""
+    found = {name: shard.outputs_of(name, values, np.array([row])) for name, values in outputs.items()}
+    return {name: tuple((each if len(each) == 1 else each.round(4)).ravel().tolist()) for name, each in found.items()}
 
 
 def _size(raws: Mapping[str, Raw]) -> int:

@@ -6,14 +6,13 @@ from mgdist.job.data import columns_of_input
 from mgdist.job.spec import Job
 from mgdist.job.task import columns_of
 from mgdist_edge.manifest import Level, Manifest
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
 
 
 def card(manifest: Manifest, job: Job) -> str:
     """Return a bundle's README in Markdown."""
     levels = "\n".join(map(_level, manifest.levels))
-    summaries = ", ".join(f"`{level.key}` float32 (1, {level.width})" for level in manifest.levels)
-    outputs = ", ".join(f"`{name}` float32 (1, {head_outputs(task)})" for name, task in manifest.tasks.items())
     metrics = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
     heads = "\n".join(f"- `{name}`: {_task(task)}" for name, task in manifest.tasks.items())
     reads = ", ".join(column for spec in job.inputs.values() for _, column in columns_of_input(spec))
@@ -38,10 +37,10 @@ Run it: `pip install mgdist-edge`, then `mgdist-edge predict FILE --file EXAMPLE
 Any TFLite runtime loads this file. Its signatures:
 
 {levels}
-- `head`: {summaries} -> {outputs}
+{_heads(manifest)}
 
-A level reads a raw view, or its samples are the units of the level before it. The head reads for each level the mean of
-its units' vectors, each weighted by the number of its samples. How a raw value is read is in `manifest.json` (and the
+A level reads a raw view, or its samples are the units of the level before it. {_reads(manifest)}
+How a raw value is read is in `manifest.json` (and the
 vocabulary of a text in `tokenizer.json`); `golden.json` holds examples with the expected outputs.
 """
 
@@ -50,7 +49,46 @@ def _level(level: Level) -> str:
     shape = f"(N, {level.length}, {level.channels})"
     read = f"`ids` int32 {shape}" if level.reads == "ids" else f"`samples` float32 {shape}"
     mask = f", `mask` float32 (N, {level.length})" if level.masked else ""
-    return f"- `{level.key}_N` for N in {list(level.counts)}: {read}{mask} -> `vectors` float32 (N, {level.width})"
+    states = f", `states` float32 (N, {level.length}, {level.states})" if level.states else ""
+    vectors = f"`vectors` float32 (N, {level.width})"
+    return f"- `{level.key}_N` for N in {list(level.counts)}: {read}{mask} -> {vectors}{states}"
+
+
+def _heads(manifest: Manifest) -> str:
+    """Return the signatures of the heads, one a line."""
+    lines = []
+    whole, tags = _parted(manifest)
+    if whole:
+        summaries = ", ".join(f"`{level.key}` float32 (1, {level.width})" for level in manifest.levels)
+        outputs = ", ".join(f"`{name}` float32 (1, {head_outputs(task)})" for name, task in whole.items())
+        lines.append(f"- `head`: {summaries} -> {outputs}")
+    if tags:
+        read = [level for level in manifest.levels if level.states]
+        states = ", ".join(f"`{level.key}` float32 (N, {read[0].length}, {level.states})" for level in read)
+        outputs = ", ".join(f"`{name}` float32 (N, {read[0].length}, {task.outputs})" for name, task in tags.items())
+        lines.append(f"- `head_N` for N in {list(read[0].counts)}: {states} -> {outputs}")
+    return "\n".join(lines)
+
+
+def _reads(manifest: Manifest) -> str:
+    whole, tags = _parted(manifest)
+    told = []
+    if whole:
+        told.append(
+            "The head reads for each level the mean of\nits units' vectors, each weighted by the number of its samples."
+        )
+    if tags:
+        told.append(
+            "For each labelled sample `head_N`\n"
+            "reads its own state, and at each coarser level the state of the sample that covers it in time."
+        )
+    return " ".join(told)
+
+
+def _parted(manifest: Manifest) -> tuple[dict[str, Task], dict[str, Task]]:
+    """Return the heads that answer for whole examples, and those that label samples."""
+    tags: dict[str, Task] = {name: task for name, task in manifest.tasks.items() if isinstance(task, Tag)}
+    return {name: task for name, task in manifest.tasks.items() if name not in tags}, tags
 
 
 def _task(task: Task) -> str:
@@ -61,6 +99,8 @@ def _task(task: Task) -> str:
             return f"one of {len(labels)} labels in their order, with probabilities"
         case MultiLabel(labels):
             return f"any of {len(labels)} labels, each with a probability of its own"
+        case Tag(labels, level):
+            return f"one of {len(labels)} labels for each sample of {level}, with probabilities"
         case Regress(names):
             return f"{', '.join(names)}, standardised by the mean and the deviation in `manifest.json`"
         case Forecast(columns, horizon):

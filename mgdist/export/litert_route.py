@@ -18,14 +18,17 @@ from torch import Tensor, nn
 
 from mgdist.apart import ApartError, apart
 from mgdist.errors import ConvertError
-from mgdist.job.shapes import Shape, shapes, unit_counts
+from mgdist.job.shapes import Shape, shapes, tagged, unit_counts
 from mgdist.job.spec import Job
+from mgdist.models import level as models
 from mgdist.models.heads import activated
 from mgdist.models.network import Network
 from mgdist.runs import write
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
 from mgdist_edge.manifest import Level
+from mgdist_edge.runtime import HEAD
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Task
 from mgdist_edge.text import TextInput
 
@@ -36,7 +39,7 @@ class Converted:
 
     Attributes:
         path: the .tflite file.
-        levels: its signatures ``{key}_{count}``; beside them stands ``head``.
+        levels: its signatures ``{key}_{count}``; beside them stands ``head``, or ``head_{count}`` for labelled samples.
         size: bytes of the file.
         seconds: that the conversion took.
     """
@@ -111,6 +114,7 @@ def _level(job: Job, shape: Shape, fitted: Input) -> Level:
         width=shape.width,
         counts=unit_counts(job, shape.input, shape.inner),
         masked=not (raw and ids) and not isinstance(fitted, ImageInput),
+        states=shape.states if shape in tagged(job) else 0,
     )
 
 
@@ -141,11 +145,20 @@ def signatures(network: Network, levels: tuple[Level, ...], tasks: Mapping[str, 
                     yield Signature(f"{level.key}_{count}", OfIds(module), ids)
                 case "samples" | "units" if level.masked:
                     inputs = {"samples": torch.zeros(shape), "mask": mask}
-                    yield Signature(f"{level.key}_{count}", OfSamples(module), inputs)
+                    each = OfStates(module) if level.states else OfSamples(module)
+                    yield Signature(f"{level.key}_{count}", each, inputs)
                 case "samples" | "units":
                     yield Signature(f"{level.key}_{count}", OfFull(module), {"samples": torch.zeros(shape)})
-    summaries = {level.key: torch.zeros(1, level.width) for level in levels}
-    yield Signature("head", Outcome(network.fusion, network.heads, tasks), summaries)
+    tags = {name: task for name, task in tasks.items() if isinstance(task, Tag)}
+    others = {name: task for name, task in tasks.items() if name not in tags}
+    if network.fusion is not None:
+        summaries = {level.key: torch.zeros(1, level.width) for level in levels}
+        yield Signature(HEAD, Outcome(network.fusion, network.heads, others), summaries)
+    if network.sample_fusion is not None:
+        read = [level for level in levels if level.states]
+        for count in read[0].counts:
+            states = {level.key: torch.zeros(count, read[0].length, level.states) for level in read}
+            yield Signature(f"{HEAD}_{count}", OfTags(network.sample_fusion, network.heads, tags), states)
 
 
 class Embedded(nn.Module):
@@ -186,6 +199,22 @@ class OfSamples(nn.Module):
         return {"vectors": self.level(samples, mask)}
 
 
+class OfStates(nn.Module):
+    """A level that tells the states of its samples too, since they are labelled, or cover samples that are."""
+
+    def __init__(self, level: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(level, models.Level), "readings have no embedding"
+        self.level = level
+
+    def forward(
+        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
+    ) -> dict[str, Float[Tensor, "N *any"]]:
+        """Return the units' vectors (N, W), and the states (N, S, D)."""
+        states, seen = self.level.states(samples, mask)
+        return {"vectors": self.level.vectors(states, seen, samples, mask), "states": states}
+
+
 class OfFull(nn.Module):
     """A level whose units are always full, so that it needs no mask."""
 
@@ -209,6 +238,21 @@ class Outcome(nn.Module):
         """Return the outputs of each head: probabilities, or standardised numbers."""
         fused = self.fusion(list(summaries.values()))
         return {name: activated(task, self.heads[name](fused)) for name, task in self.tasks.items()}
+
+
+class OfTags(nn.Module):
+    """From the states that each sample reads to its labels."""
+
+    def __init__(self, fusion: nn.Module, heads: nn.ModuleDict, tasks: Mapping[str, Task]) -> None:
+        super().__init__()
+        self.fusion, self.heads, self.tasks = fusion, heads, dict(tasks)
+
+    def forward(self, **states: Float[Tensor, "N S _"]) -> dict[str, Float[Tensor, "N S _"]]:
+        """Return the probabilities of each head's labels."""
+        units, samples, _ = next(iter(states.values())).shape
+        fused = self.fusion([each.flatten(0, 1) for each in states.values()])
+        found = {name: activated(task, self.heads[name](fused)) for name, task in self.tasks.items()}
+        return {name: each.reshape(units, samples, -1) for name, each in found.items()}
 
 
 def _joined(litert_torch: Any, wanted: list[Signature]) -> bytes:

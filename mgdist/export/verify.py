@@ -20,6 +20,7 @@ from mgdist.data.dataset import Shard
 from mgdist.errors import ConvertError
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.runtime import Runtime
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 CLOSE = 0.02
@@ -40,30 +41,38 @@ class Speed:
 
 
 def answers(bundle: Path, shard: Shard) -> dict[str, NDArray[np.float32]]:
-    """Return the outputs (R, K) of each head that the edge runtime gives for the rows of a split."""
+    """Return the outputs (R, K) of each head that the edge runtime gives for the rows of a split.
+
+    Of labelled samples they are (T, K), those of one row after those of another.
+    """
     runtime = Runtime(Bundle.open(bundle))
     rows = [runtime.run(shard.views(row)) for row in range(len(shard))]
-    return {name: np.stack([outputs[name] for outputs in rows]) for name in rows[0]}
+    return {name: np.concatenate([np.atleast_2d(outputs[name]) for outputs in rows]) for name in rows[0]}
 
 
 def parity(
     tasks: Mapping[str, Task],
-    device: Mapping[str, Float[np.ndarray, "R _"]],
-    trained: Mapping[str, Float[np.ndarray, "R _"]],
+    device: Mapping[str, Float[np.ndarray, "_ _"]],
+    trained: Mapping[str, Float[np.ndarray, "_ _"]],
 ) -> Parity:
-    """Compare the outputs of the device model with the trained network's, over all heads."""
-    equal = [_equal(task, device[name], trained[name]) for name, task in tasks.items()]
+    """Compare the outputs of the device model with the trained network's, over all heads.
+
+    Where some heads answer for examples and others label samples, the share of equal answers is the smaller one.
+    """
+    alike: dict[bool, list[NDArray[np.bool_]]] = {}
+    for name, task in tasks.items():
+        alike.setdefault(isinstance(task, Tag), []).append(_equal(task, device[name], trained[name]))
     return Parity(
         difference=max(float(np.abs(device[name] - trained[name]).max()) for name in tasks),
-        equal=float(np.logical_and.reduce(equal).mean()),
-        examples=len(equal[0]),
+        equal=min(float(np.logical_and.reduce(equal).mean()) for equal in alike.values()),
+        examples=len(next(iter(alike.values()))[0]),
     )
 
 
 def _equal(task: Task, device: NDArray[np.float32], trained: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return which examples have the same answer, (R,)."""
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return np.asarray(device.argmax(1) == trained.argmax(1))
         case MultiLabel():
             return np.asarray(((device >= 0.5) == (trained >= 0.5)).all(1))

@@ -32,6 +32,7 @@ from mgdist.job.split_conflicts import split_mistakes
 from mgdist.job.strategy_conflicts import regularising_mistakes, strategy_mistakes
 from mgdist.job.table import GRANULARITIES as TABLE
 from mgdist.job.table import TableSpec
+from mgdist.job.tag_conflicts import tag_mistakes
 from mgdist.job.task import ClassifySpec, ForecastSpec, MultiLabelSpec, SeveralSpec
 from mgdist.job.text import GRANULARITIES as TEXT
 from mgdist.job.text import TextSpec
@@ -46,6 +47,7 @@ METRICS = {
     "multi_label": ("micro_f1", "macro_f1", "subset_accuracy"),
     "regress": ("r2", "mse", "mae"),
     "forecast": ("r2", "mse", "mae", "pinball"),
+    "tag": ("accuracy", "macro_f1", "auc"),
 }
 """What each kind of head can be chosen by."""
 
@@ -56,6 +58,7 @@ def conflicts(job: Job) -> list[Mistake]:
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
     found += split_mistakes(job)
     found += [*ensemble_mistakes(job), *distil_mistakes(job)]
+    found += [*_long(job), *tag_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]
@@ -263,6 +266,17 @@ def _forecast(job: Job) -> Iterator[Mistake]:
         yield Mistake("data.limit", "rows of one long series cannot be drawn; leave it out, or use task.stride")
     if job.data.on_bad_record == "skip":
         yield Mistake("data.on_bad_record", "a row that is left out is a gap in the series; use data.input.missing")
+
+
+def _long(job: Job) -> Iterator[Mistake]:
+    """A long table of examples is read whole, and alone."""
+    for spec in job.inputs.values():
+        if not isinstance(spec, SeriesSpec) or spec.layout != "long" or spec.id is None:
+            continue
+        if job.data.inputs:
+            yield Mistake("data.inputs", "the rows of a long table hold the readings of one series; make it data.input")
+        if job.data.on_bad_record == "skip":
+            yield Mistake("data.on_bad_record", "a row that is left out is a gap in the series; use data.input.missing")
 
 
 def _training(job: Job) -> Iterator[Mistake]:

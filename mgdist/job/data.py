@@ -132,8 +132,12 @@ def columns_of_input(spec: InputSpec) -> tuple[tuple[str, str], ...]:
             return tuple(("columns", name) for name in columns)
         case ImageSpec(column=column):
             return (("column", column),)
-        case SeriesSpec(columns=columns, time=time):
-            return (*(("columns", name) for name in columns), *((("time", time),) if time else ()))
+        case SeriesSpec(columns=columns, id=owner, time=time):
+            beside = {"id": owner, "time": time}
+            return (
+                *(("columns", name) for name in columns),
+                *((field, name) for field, name in beside.items() if name is not None),
+            )
         case AudioSpec(column=column, rate_column=rate):
             return (("column", column), *((("rate_column", rate),) if rate else ()))
         case TableSpec():

@@ -17,10 +17,10 @@ from mgdist.job.image import ImageSpec
 from mgdist.job.mistakes import Mistake
 from mgdist.job.phases import TOP, Phase, phases
 from mgdist.job.series import SeriesSpec
-from mgdist.job.shapes import Shape, shapes, unit_counts, unit_operations, units
+from mgdist.job.shapes import Shape, shapes, tagged, unit_counts, unit_operations, units
 from mgdist.job.spec import Job
 from mgdist.job.table import TableSpec
-from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec, TagSpec
 from mgdist.job.text import TextSpec, WordPieceSpec
 
 SMALLEST_VOCABULARY = 2
@@ -116,9 +116,8 @@ def plan(job: Job) -> Plan:
     tables = tuple(table for spec in job.inputs.values() for table in _tables(job, spec, fewest=False))
     least = sum(rows * width for spec in job.inputs.values() for rows, width in _tables(job, spec, fewest=True))
     embedded = sum(rows * width for rows, width in tables)
-    fusion, fused = _fusion(job, levels)
+    fusion, head = _top(job)
     outputs = sum(map(_outputs, job.heads.values()))
-    head = linear(fused, outputs)
     others = sum(level.parameters for level in levels) + fusion + head
     return Plan(
         job=job,
@@ -154,6 +153,21 @@ def _tables(job: Job, spec: InputSpec, *, fewest: bool) -> list[tuple[int, int]]
             assert_never(never)
 
 
+def _top(job: Job) -> tuple[int, int]:
+    """Return the parameters of the fusions and of the heads; labels of samples are made by a fusion of their own."""
+    tags: list[Head] = [head for head in job.heads.values() if isinstance(head, TagSpec)]
+    parts = [
+        (tuple(shape.width for shape in shapes(job)), [head for head in job.heads.values() if head not in tags]),
+        (tuple(shape.states for shape in tagged(job)), tags),
+    ]
+    fusions, answers = 0, 0
+    for widths, heads in parts:
+        if heads:
+            fusion, fused = _fusion(job, widths)
+            fusions, answers = fusions + fusion, answers + linear(fused, sum(map(_outputs, heads)))
+    return fusions, answers
+
+
 def _outputs(head: Head) -> int:
     """Return the outputs of a head, as few as there can be."""
     match head:
@@ -167,6 +181,8 @@ def _outputs(head: Head) -> int:
             return len(targets)
         case ForecastSpec(horizon=horizon, quantiles=quantiles):
             return horizon * len(quantiles or (0.5,))
+        case TagSpec():
+            return 2
         case _ as never:
             assert_never(never)
 
@@ -207,16 +223,16 @@ def _phase(job: Job, levels: tuple[LevelPlan, ...], phase: Phase) -> PhasePlan:
     )
 
 
-def _fusion(job: Job, levels: tuple[LevelPlan, ...]) -> tuple[int, int]:
-    """Return the parameters of the fusion and of the layers behind it, and F."""
+def _fusion(job: Job, levels: tuple[int, ...]) -> tuple[int, int]:
+    """Return the parameters of the fusion of so many numbers of each level, and of the layers behind it, and F."""
     width = job.model.width
     count = len(levels) if job.model.norm else 0
     match job.model.fusion:
         case "concat":
-            fused = sum(level.width for level in levels)
+            fused = sum(levels)
         case "gated":
             fused = width
-            count += sum(linear(level.width, width) for level in levels) + linear(len(levels) * width, len(levels))
+            count += sum(linear(each, width) for each in levels) + linear(len(levels) * width, len(levels))
         case _ as never:
             assert_never(never)
     widths = (fused, *job.model.hidden)

@@ -16,9 +16,10 @@ from mgdist.job.image import ImageSpec
 from mgdist.job.series import SeriesSpec
 from mgdist.job.spec import Job
 from mgdist.job.table import TableSpec
+from mgdist.job.task import TagSpec
 from mgdist.job.text import TextSpec
 from mgdist_edge.grid import divide
-from mgdist_edge.levels import chains
+from mgdist_edge.levels import chains, spans
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class Shape:
 def shapes(job: Job) -> tuple[Shape, ...]:
     """Return the levels of a job's network: of each input, finest first."""
     return tuple(shape for name, spec in job.inputs.items() for shape in _of_input(job, name, spec))
+
+
+def tagged(job: Job) -> tuple[Shape, ...]:
+    """Return the level whose samples are labelled, and the coarser ones, whose states reach them too."""
+    level = next((head.level for head in job.heads.values() if isinstance(head, TagSpec)), None)
+    if level is None:
+        return ()
+    found = shapes(job)
+    return found[[shape.name for shape in found].index(level) :]
 
 
 def _of_input(job: Job, name: str, spec: InputSpec) -> list[Shape]:
@@ -96,7 +106,8 @@ def unit_counts(job: Job, name: str, level: str) -> tuple[int, ...]:
     """Return how many units one call of a level takes on the device: a signature each.
 
     Where all examples have as many units, one call takes them all. Else the counts are those of the job, but for the
-    coarsest level, whose one unit is the example; only segments of a recording may be many without a clip above them.
+    coarsest level, whose one unit is the example, and for others whose unit holds as much; only segments of a recording
+    may be many without a clip above them.
 
     Args:
         job: checked.
@@ -107,7 +118,17 @@ def unit_counts(job: Job, name: str, level: str) -> tuple[int, ...]:
     if known is not None:
         return (known[level],)
     one = level == list(job.levels_of(name))[-1] and level != "segment"
-    return (1,) if one else job.device.unit_counts
+    return (1,) if one or _holds_all(job, name, level) else job.device.unit_counts
+
+
+def _holds_all(job: Job, name: str, level: str) -> bool:
+    """Say whether one unit of a level holds the longest series that the coarsest level holds."""
+    if not isinstance(job.inputs[name], SeriesSpec):
+        return False
+    windows = job.windows_of(name)
+    longest = next(chain.reach for chain in reversed(chains(windows.values())) if chain is not None)
+    reach = dict(zip(windows, spans(windows.values()), strict=True))
+    return reach[level] * windows[level].length >= longest
 
 
 def units(job: Job, name: str) -> dict[str, int] | None:

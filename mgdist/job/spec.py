@@ -12,7 +12,7 @@ from mgdist.job.encoders import LevelSpec
 from mgdist.job.model import ModelSpec
 from mgdist.job.search import SearchSpec
 from mgdist.job.strict import Spec
-from mgdist.job.task import Head, SeveralSpec, Task, heads_of
+from mgdist.job.task import Head, SeveralSpec, TagSpec, Task, heads_of
 from mgdist.job.train import TrainSpec
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.windows import Window
@@ -60,8 +60,15 @@ class Job(Spec):
 
     @cached_property
     def heads(self) -> dict[str, Head]:
-        """What is learned, by head; the head of a job with one only is called ``answer``."""
-        return heads_of(self.task)
+        """What is learned, by head; the head of a job with one only is called ``answer``.
+
+        Where a head labels samples and does not say whose, these are the finest level's.
+        """
+        finest = {"level": next(iter(self.granularities))}
+        return {
+            name: head.model_copy(update=finest) if isinstance(head, TagSpec) and head.level is None else head
+            for name, head in heads_of(self.task).items()
+        }
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -11,7 +11,7 @@ from mgdist.job.series import SeriesSpec
 from mgdist.job.shapes import Shape, shapes
 from mgdist.job.spec import Job
 from mgdist.job.strategy import GrowSpec, GrowStepSpec, JointSpec, StagedSpec
-from mgdist.job.task import ClassifySpec, OrdinalSpec
+from mgdist.job.task import ClassifySpec, OrdinalSpec, TagSpec
 from mgdist.job.text import TextSpec
 
 PATH = "train.strategy"
@@ -79,8 +79,8 @@ def _known(names: Iterable[str], known: Collection[str], path: str) -> Iterator[
 def regularising_mistakes(job: Job) -> Iterator[Mistake]:
     """Yield what a job asks for against overfitting and rare classes, and its task or inputs do not allow."""
     train, one_label = job.train, [isinstance(head, ClassifySpec | OrdinalSpec) for head in job.heads.values()]
-    if train.class_weights and not any(one_label):
-        yield Mistake("train.class_weights", "needs a head of one label, classify or ordinal; leave it out")
+    if train.class_weights and not any([*one_label, *(isinstance(head, TagSpec) for head in job.heads.values())]):
+        yield Mistake("train.class_weights", "needs a head of one label, classify, ordinal or tag; leave it out")
     if train.sampling and not one_label[0]:
         yield Mistake("train.sampling", "needs a first head of one label, classify or ordinal; leave it out")
     if train.sampling and train.class_weights:

@@ -69,7 +69,21 @@ class ForecastSpec(Spec):
     """rows from one training window to the next; validation and test use every window"""
 
 
-Head = Annotated[ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | ForecastSpec, Field(discriminator="kind")]
+class TagSpec(Spec):
+    """One label of several for each sample of an example: what every reading of a recording belongs to."""
+
+    kind: Literal["tag"]
+    label: str
+    """column with a list of labels, text or whole numbers: one for each sample of the level, in their order; of a long
+    table the label of each row"""
+    level: str | None = None
+    """granularity whose samples are labelled: each learns from its own state, and from those of the coarser levels that
+    cover it; null: the finest"""
+
+
+Head = Annotated[
+    ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | ForecastSpec | TagSpec, Field(discriminator="kind")
+]
 
 
 class SeveralSpec(Spec):
@@ -83,7 +97,8 @@ class SeveralSpec(Spec):
 
 
 Task = Annotated[
-    ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | ForecastSpec | SeveralSpec, Field(discriminator="kind")
+    ClassifySpec | OrdinalSpec | MultiLabelSpec | RegressSpec | ForecastSpec | TagSpec | SeveralSpec,
+    Field(discriminator="kind"),
 ]
 
 

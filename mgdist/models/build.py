@@ -27,7 +27,7 @@ from mgdist.job.encoders import (
 )
 from mgdist.job.model import EmbeddingSpec, ModelSpec
 from mgdist.job.phases import watched
-from mgdist.job.shapes import Shape, shapes
+from mgdist.job.shapes import Shape, shapes, tagged
 from mgdist.job.spec import Job
 from mgdist.models.embedding import Embedding, FieldEmbedding
 from mgdist.models.encoders.bag import BagEncoder
@@ -45,6 +45,7 @@ from mgdist.models.network import Network, key_of
 from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
 from mgdist_edge.inputs import Input
 from mgdist_edge.table import TableInput
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
 from mgdist_edge.text import TextInput
 
@@ -84,11 +85,14 @@ def build(
                 rows=fitted.rows, width=shape.channels, dropout=model.embedding.dropout
             )
         levels[shape.name] = _level(shape, model)
-    fusion = _fusion(model, [shape.width for shape in plan])
-    heads = {
-        name: _head(task, fusion.width, reads_classes=model.embedding.bayes is not None and name == first)
-        for name, task in tasks.items()
-    }
+    labelled, tags = tagged(job), {name for name, task in tasks.items() if isinstance(task, Tag)}
+    fusion = _fusion(model, [shape.width for shape in plan]) if len(tags) < len(tasks) else None
+    sample_fusion = _fusion(model, [shape.states for shape in labelled]) if tags else None
+    heads = {}
+    for name, task in tasks.items():
+        below = sample_fusion if name in tags else fusion
+        assert below is not None, "each head has the fusion that it reads"
+        heads[name] = _head(task, below.width, reads_classes=model.embedding.bayes is not None and name == first)
     return Network(
         embeddings=embeddings,
         levels=levels,
@@ -97,6 +101,7 @@ def build(
         dropout=model.dropout,
         dropout_between=model.encoder_dropout,
         unit_dropout=model.unit_dropout,
+        sample_fusion=sample_fusion,
     )
 
 
@@ -105,14 +110,17 @@ def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
     levels = watched(job)
     for shape in shapes(job):
         if shape.name in levels:
-            heads = {name: _head(task, shape.width, reads_classes=False) for name, task in tasks.items()}
+            heads = {
+                name: _head(task, shape.states if isinstance(task, Tag) else shape.width, reads_classes=False)
+                for name, task in tasks.items()
+            }
             network.auxiliary[key_of(shape.name)] = nn.ModuleDict(heads)
     return network
 
 
 def _head(task: Task, width: int, *, reads_classes: bool) -> nn.Module:
     match task:
-        case Classify() | MultiLabel():
+        case Classify() | MultiLabel() | Tag():
             return LinearHead(width=width, outputs=task.outputs, reads_classes=reads_classes)
         case Regress():
             return LinearHead(width=width, outputs=task.outputs)

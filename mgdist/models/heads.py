@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 
@@ -70,7 +71,7 @@ class OrdinalHead(nn.Module):
 def activated(task: Task, outputs: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
     """Return the outputs of a head as they are answered: probabilities, or standardised numbers."""
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return torch.softmax(outputs, 1)
         case MultiLabel():
             return torch.sigmoid(outputs)

@@ -1,7 +1,7 @@
 """The whole network: levels from fine to coarse, of one input or several, then fusion and heads."""
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -9,6 +9,20 @@ from torch import Tensor, nn
 
 from mgdist.data.batches import Batch
 from mgdist.job.phases import TOP, Phase
+from mgdist.models.level import Level
+
+
+class Spoken(NamedTuple):
+    """What a level says of a batch.
+
+    Attributes:
+        summary: of each example, (B, W).
+        states: for each labelled sample the one that covers it, (T, D); None where the level is finer, or none are
+            labelled.
+    """
+
+    summary: Tensor
+    states: Tensor | None
 
 
 class Network(nn.Module):
@@ -16,14 +30,19 @@ class Network(nn.Module):
 
     A level reads a raw view of its input, or it builds on the level before it, whose units are its samples.
 
+    Where single samples are labelled, each reaches its heads with its own state and, at each coarser level, with the
+    state of the sample that covers it.
+
     Args:
         embeddings: for each level that reads ids, ids (N, S, O) -> samples (N, S, C).
         levels: by name; of each input, finest first.
-        fusion: summaries (B, W) of all levels -> (B, F).
-        heads: by name, (B, F) -> outputs (B, K).
+        fusion: summaries (B, W) of all levels -> (B, F); None where all heads label samples.
+        heads: by name, (B, F) -> outputs (B, K); of labelled samples (T, F) -> (T, K).
         dropout: share of the fused numbers dropped in training.
         dropout_between: share of the numbers between levels dropped in training.
         unit_dropout: share of the units of each level that are not heard in training; one of an example always is.
+        sample_fusion: states (T, D) of the labelled level and of all coarser ones -> (T, F); None where no samples are
+            labelled.
     """
 
     def __init__(
@@ -31,16 +50,17 @@ class Network(nn.Module):
         *,
         embeddings: Mapping[str, nn.Module],
         levels: Mapping[str, nn.Module],
-        fusion: nn.Module,
+        fusion: nn.Module | None,
         heads: Mapping[str, nn.Module],
         dropout: float,
         dropout_between: float,
         unit_dropout: float = 0.0,
+        sample_fusion: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.embeddings = nn.ModuleDict({key_of(name): module for name, module in embeddings.items()})
         self.levels = nn.ModuleDict({key_of(name): module for name, module in levels.items()})
-        self.fusion = fusion
+        self.fusion, self.sample_fusion = fusion, sample_fusion
         self.heads = nn.ModuleDict(dict(heads))
         self.auxiliary = nn.ModuleDict()
         self.shares: dict[str, float] = {}
@@ -48,7 +68,7 @@ class Network(nn.Module):
         self.dropout_between = nn.Dropout(dropout_between)
         self.unit_dropout = unit_dropout
 
-    def forward(self, batch: Batch, phase: Phase | None = None) -> dict[str, Float[Tensor, "B _"]]:
+    def forward(self, batch: Batch, phase: Phase | None = None) -> dict[str, Float[Tensor, "_ _"]]:
         """Return the outputs of each head for a batch: logits, or standardised numbers.
 
         Args:
@@ -56,25 +76,34 @@ class Network(nn.Module):
             phase: tells what runs; all but the auxiliary heads where it is None. Those of a level's auxiliary heads
                 are called as :func:`auxiliary_name` says.
         """
-        summaries = self.summaries(batch, phase)
+        spoken = list(self._spoken(batch, phase))
         if phase is None:
-            return self._answers(summaries, batch)
-        found = self._answers(summaries, batch) if phase.heads else {}
-        spoken = dict(zip(phase.levels, summaries, strict=True))
+            return self._answers(spoken, batch)
+        found = self._answers(spoken, batch) if phase.heads else {}
+        told = dict(zip(phase.levels, spoken, strict=True))
         for level in phase.auxiliary:
             for name, head in cast(nn.ModuleDict, self.auxiliary[key_of(level)]).items():
-                found[auxiliary_name(level, name)] = batch.restored(head(self.dropout(spoken[level])))
+                read = told[level].states if self._labels_samples(name, batch) else told[level].summary
+                found[auxiliary_name(level, name)] = batch.restored(head(self.dropout(read)))
         return found
 
-    def _answers(self, summaries: list[Float[Tensor, "N _"]], batch: Batch) -> dict[str, Float[Tensor, "B _"]]:
-        fused, mix = self.dropout(self.fusion(summaries)), batch.mix
-        fused = mix.of(fused) if mix is not None and mix.fused else fused
-        return {name: batch.restored(head(fused)) for name, head in self.heads.items()}
+    def _answers(self, spoken: list["Spoken"], batch: Batch) -> dict[str, Float[Tensor, "_ _"]]:
+        mix, fused, labelled = batch.mix, None, None
+        if self.fusion is not None:
+            fused = self.dropout(self.fusion([each.summary for each in spoken]))
+            fused = mix.of(fused) if mix is not None and mix.fused else fused
+        if self.sample_fusion is not None:
+            labelled = self.dropout(self.sample_fusion([each.states for each in spoken if each.states is not None]))
+        reads = {name: labelled if self._labels_samples(name, batch) else fused for name in self.heads}
+        return {name: batch.restored(head(reads[name])) for name, head in self.heads.items()}
+
+    def _labels_samples(self, head: str, batch: Batch) -> bool:
+        return batch.tagged is not None and head in batch.tagged.heads
 
     def part_of(self, parameter: str) -> tuple[str, bool]:
         """Return the part that a parameter belongs to, its level's key or TOP; and whether it is of auxiliary heads."""
         room, _, rest = parameter.partition(".")
-        return (TOP if room in ("fusion", "heads") else rest.partition(".")[0]), room == "auxiliary"
+        return (TOP if room in ("fusion", "sample_fusion", "heads") else rest.partition(".")[0]), room == "auxiliary"
 
     def rate(self, parameter: str, phase: Phase) -> float:
         """Return the factor of the learning rate that a parameter has in a phase; 0 where it stays as it is."""
@@ -82,6 +111,8 @@ class Network(nn.Module):
         names = {key_of(level): level for level in phase.levels}
         if auxiliary:
             return 1.0 if names.get(part) in phase.auxiliary else 0.0
+        if self.fusion is None and not phase.heads and ".pools." in parameter and names.get(part) in phase.auxiliary:
+            return 0.0  # the labels of samples read the states, and in its own stage no level builds on the units
         return self.shares.get(parameter, 1.0) * phase.rate(TOP if part == TOP else names.get(part, part))
 
     def slow_down(self, factors: Mapping[str, float]) -> None:
@@ -105,12 +136,16 @@ class Network(nn.Module):
 
     def summaries(self, batch: Batch, phase: Phase | None = None) -> list[Float[Tensor, "B _"]]:
         """Return what each level that runs says of each example of a batch."""
-        summaries: list[Tensor] = []
+        return [each.summary for each in self._spoken(batch, phase)]
+
+    def _spoken(self, batch: Batch, phase: Phase | None) -> Iterator["Spoken"]:
+        """Yield what each level that runs says."""
         vectors: Tensor | None = None
         kept: Tensor | None = None
         runs = list(self.levels) if phase is None else [key_of(level) for level in phase.levels]
         layers = {} if phase is None else {key_of(level): count for level, count in phase.layers.items()}
-        for name, units in zip(runs, batch.levels, strict=True):
+        covers = batch.tagged.covers if batch.tagged is not None else (None,) * len(runs)
+        for name, units, cover in zip(runs, batch.levels, covers, strict=True):
             if units.members is not None:
                 assert vectors is not None, "the first level of an input reads a raw view"
                 samples = self.dropout_between(vectors)[units.members]
@@ -119,11 +154,13 @@ class Network(nn.Module):
                 samples = self.embeddings[name](units.samples) if name in self.embeddings else units.samples
             mask = units.mask.to(samples.dtype)
             mask = mask if kept is None or units.members is None else mask * kept[units.members]
-            vectors = self.levels[name](samples, mask, layers.get(name))
+            level = cast(Level, self.levels[name])
+            states, seen = level.states(samples, mask, layers.get(name))
+            vectors = level.vectors(states, seen, samples, mask)
             kept = self._kept(mask, units.owners, batch.examples) if self.training and self.unit_dropout else None
             heard = mask.sum(1) if kept is None else mask.sum(1) * kept
-            summaries.append(summary(vectors, heard, units.owners, batch.examples))
-        return summaries
+            mine = None if cover is None else states.flatten(0, 1)[cover]
+            yield Spoken(summary(vectors, heard, units.owners, batch.examples), mine)
 
     def _kept(self, mask: Float[Tensor, "N S"], owners: Int[Tensor, " N"], examples: int) -> Float[Tensor, " N"]:
         """Draw which units are heard, 1 or 0; an example that would lose all of them keeps all that hold anything."""

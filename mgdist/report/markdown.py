@@ -63,11 +63,11 @@ def _ensemble(summary: Summary) -> Iterator[str]:
         ]
         for place, member in enumerate(ensemble.members)
     ]
-    yield _table(["member", "point", *(f"weight at {name}" for name in ensemble.weights)], cells)
+    yield table(["member", "point", *(f"weight at {name}" for name in ensemble.weights)], cells)
     for name in summary.tasks:
         first = ensemble.members[0].valid[name]
         metrics = [f"{split} {metric}" for split in ("valid", "test") for metric in first.metrics]
-        yield _table(
+        yield table(
             [f"head {name}", *metrics],
             [
                 [row, *(f"{value:.4f}" for heads in scores for value in heads[name].metrics.values())]

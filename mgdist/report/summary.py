@@ -14,6 +14,7 @@ from mgdist.evaluate.combine import FOLDS
 from mgdist.evaluate.scores import Heads, metric_name, named, quality
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Task
 
 if TYPE_CHECKING:  # these bring torch
@@ -79,7 +80,7 @@ class Summary:
 
     @property
     def examples(self) -> int:
-        """Examples of the test split."""
+        """Examples of the test split; its labelled samples where the first head labels such."""
         return next(iter(self.shipped.values())).examples
 
     @property
@@ -124,7 +125,7 @@ def sentences(summary: Summary) -> list[str]:
     """Return what there is to say about the results."""
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in named(summary.shipped).items())
     told = [
-        f"Ships {summary.chosen.method}: {numbers} on {summary.examples:,} test examples, run by the edge runtime.",
+        f"Ships {summary.chosen.method}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
     ]
     if summary.fold is not None:
@@ -154,6 +155,13 @@ def lessons(summary: Summary) -> Iterator[str]:
         yield f"Learned from {summary.taught.run} ({summary.taught.parameters:,} parameters): {at}."
     elif ensemble is not None:
         yield f"The network, the job as it is written, learned from the {ensemble.combine} of the ensemble: {at}."
+
+
+def _counted(summary: Summary) -> str:
+    """Return what the scores were measured on."""
+    if isinstance(next(iter(summary.tasks.values())), Tag):
+        return f"{summary.examples:,} labelled samples of the test split"
+    return f"{summary.examples:,} test examples"
 
 
 def commands(summary: Summary) -> dict[str, str]:

@@ -9,18 +9,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mgdist.data.dataset import Shard
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Ordinal, Task
 
 
 def class_weights(tasks: Mapping[str, Task], shard: Shard) -> dict[str, Float[Tensor, " K"]]:
     """Return for each head of one label a weight a class, R / (K x its rows): in the mean over the rows they are 1.
 
+    Of labelled samples R are the samples.
+
     After King and Zeng, "Logistic Regression in Rare Events Data", 2001.
     """
     return {
         name: torch.from_numpy(_weights(shard.targets[name], task.outputs)).float()
         for name, task in tasks.items()
-        if isinstance(task, Classify | Ordinal)
+        if isinstance(task, Classify | Ordinal | Tag)
     }
 
 

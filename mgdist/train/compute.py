@@ -3,13 +3,14 @@
 Legend: N units of a level in a batch, S samples of the longest of them, C channels, D width of a state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mgdist.data.batches import Batch
 from mgdist.job.cost import linear
 from mgdist.job.phases import TOP, Phase
-from mgdist.job.shapes import shapes, unit_operations
+from mgdist.job.shapes import Shape, shapes, tagged, unit_operations
 from mgdist.job.spec import Job
+from mgdist.job.task import TagSpec
 
 LEARNS, STAYS = 3, 1
 """Passes: forward, and backward twice as much, for inputs and for weights; only forward where nothing learns."""
@@ -32,22 +33,37 @@ def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int], batch: Batch)
         count, samples = units.mask.shape
         each = unit_operations(levels[name], samples, phase.layers.get(name))
         total += (LEARNS if phase.rate(name) else STAYS) * count * each
-    answers = sum(outputs.values())
-    for name in phase.auxiliary:
-        total += LEARNS * len(batch) * linear(levels[name].width, answers)
-    if phase.heads:
-        total += (LEARNS if phase.rate(TOP) else STAYS) * len(batch) * top_operations(job, answers)
+    top = LEARNS if phase.rate(TOP) else STAYS
+    for count, answers, read in _readers(job, outputs, batch):
+        for shape, width in read:
+            if shape.name in phase.auxiliary:
+                total += LEARNS * count * linear(width, answers)
+        if phase.heads:
+            total += top * count * top_operations(job, [width for _, width in read], answers)
     return 2.0 * total
 
 
-def top_operations(job: Job, outputs: int) -> int:
-    """Return the multiply-adds of fusion and heads for one example.
+def _readers(
+    job: Job, outputs: Mapping[str, int], batch: Batch
+) -> Iterator[tuple[int, int, Sequence[tuple[Shape, int]]]]:
+    """Yield for the heads of examples and for those of samples how often they answer, K, and what they read."""
+    tags = {name for name, head in job.heads.items() if isinstance(head, TagSpec)}
+    whole = sum(count for name, count in outputs.items() if name not in tags)
+    if whole:
+        yield len(batch), whole, [(shape, shape.width) for shape in shapes(job)]
+    for name in tags:
+        yield len(batch.targets[name]), outputs[name], [(shape, shape.states) for shape in tagged(job)]
+
+
+def top_operations(job: Job, widths: Sequence[int], outputs: int) -> int:
+    """Return the multiply-adds of fusion and heads for one answer.
 
     Args:
         job: whose network it is.
+        widths: numbers of each level that are read.
         outputs: K of all heads.
     """
-    widths, width = [shape.width for shape in shapes(job)], job.model.width
+    width = job.model.width
     if job.model.fusion == "concat":
         return linear(sum(widths), outputs)
     gates = linear(len(widths) * width, len(widths))

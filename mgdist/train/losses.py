@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from mgdist.data.batches import Batch, Mix
 from mgdist.job.phases import Phase
 from mgdist.models.network import auxiliary_name
+from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 UNBALANCED: Mapping[str, Tensor] = MappingProxyType({})
@@ -22,7 +23,7 @@ SMALLEST = 1e-7
 
 
 def loss(
-    outputs: Mapping[str, Float[Tensor, "B _"]],
+    outputs: Mapping[str, Float[Tensor, "_ _"]],
     batch: Batch,
     *,
     tasks: Mapping[str, Task],
@@ -59,7 +60,7 @@ def loss(
 
 
 def of_phase(
-    outputs: Mapping[str, Float[Tensor, "B _"]],
+    outputs: Mapping[str, Float[Tensor, "_ _"]],
     batch: Batch,
     *,
     phase: Phase,
@@ -118,7 +119,7 @@ def of_head(
 ) -> Float[Tensor, ""]:
     """Return the mean loss of one head."""
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             return cross_entropy(outputs, targets, smoothing=smoothing, balance=balance)
         case MultiLabel():
             # Each label for itself; added over the labels, so that many rare ones do not dilute each other.
@@ -148,7 +149,7 @@ def of_teacher(
         temperature: T; numbers have none.
     """
     match task:
-        case Classify() | Ordinal():
+        case Classify() | Ordinal() | Tag():
             soft = torch.softmax(answers.clamp(min=SMALLEST).log() / temperature, 1)
             logs = torch.log_softmax(outputs.float() / temperature, 1)
             return temperature**2 * F.kl_div(logs, soft, reduction="batchmean")

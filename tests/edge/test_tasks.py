@@ -94,7 +94,7 @@ REGRESS = {"kind": "regress", "names": ["a", "b"], "mean": [0, 1.5], "std": [1, 
         ({}, ".kind: expected a line of text; got nothing; make the bundle again"),
         (
             {"kind": "rank"},
-            ".kind: expected classify, ordinal, multi_label, regress or forecast; got 'rank'; upgrade mgdist-edge",
+            ".kind: expected classify, ordinal, multi_label, regress, forecast or tag; got 'rank'; upgrade mgdist-edge",
         ),
         ({"kind": "classify"}, ".labels: expected a list of 2 to 100000 values; got nothing; make the bundle again"),
         (

@@ -58,7 +58,7 @@ GROW = "train.strategy.steps.0"
         ),
         (
             {"task": {"kind": "regress", "targets": ["n"]}, "train__class_weights": "balanced"},
-            "train.class_weights: needs a head of one label, classify or ordinal; leave it out",
+            "train.class_weights: needs a head of one label, classify, ordinal or tag; leave it out",
         ),
         (
             {"task": {"kind": "regress", "targets": ["n"]}, "train__sampling": "balanced"},

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 from mgdist.data.sources.parse import BadRecordError, Target, label_of, raw_of, target_of
 from mgdist.errors import DataError
 from mgdist.job.data import InputSpec, columns_of_input
+from mgdist.job.series import SeriesSpec
+from mgdist.job.shapes import tagged
 from mgdist.job.spec import Job
-from mgdist.job.task import Head, columns_of
+from mgdist.job.task import Head, TagSpec, columns_of
+from mgdist_edge.levels import spans
 
 if TYPE_CHECKING:
     from mgdist_edge.raws import Raw
@@ -40,6 +43,8 @@ class Columns:
     inputs: Mapping[str, InputSpec]
     heads: Mapping[str, Head]
     by: str | None = None
+    tagged: tuple[str, int] | None = None
+    """the level whose samples are labelled, and how many readings one of them covers"""
 
     @cached_property
     def fields(self) -> tuple[tuple[str, str], ...]:
@@ -93,12 +98,32 @@ class Columns:
         rest = iter(values)
         raws = [raw_of([next(rest) for _ in columns_of_input(spec)], spec) for spec in self.inputs.values()]
         targets = [target_of([next(rest) for _ in columns_of(head)], head) for head in self.heads.values()]
+        for head, target in zip(self.heads.values(), targets, strict=True):
+            if isinstance(head, TagSpec):
+                self.require_tags(head.label, len(target), len(raws[0]))
         return raws, targets, "" if self.by is None else label_of(next(rest), self.by)
+
+    def require_tags(self, column: str, labels: int, readings: int) -> None:
+        """Refuse another number of labels than an example has samples.
+
+        Raises:
+            BadRecordError: says how many samples its readings are.
+        """
+        assert self.tagged is not None, "known where samples are labelled"
+        level, span = self.tagged
+        samples = -(-readings // span)
+        if labels != samples:
+            what = "readings" if span == 1 else f"samples of {level}, which cover {span} of {readings} readings"
+            raise BadRecordError(f"{column}: expected a label for each of {samples} {what}; got {labels}")
 
 
 def columns_of_job(job: Job) -> Columns:
     """Return the columns that a job reads."""
-    return Columns(job.inputs, job.heads, job.data.split.by)
+    by, read, (first, *_) = job.data.split.by, tagged(job), job.inputs
+    if not read:
+        return Columns(job.inputs, job.heads, by)
+    reach = dict(zip(job.levels_of(first), spans(job.windows_of(first).values()), strict=True))
+    return Columns(job.inputs, job.heads, by, (read[0].name, reach[read[0].inner]))
 
 
 @dataclass(frozen=True)
@@ -143,7 +168,7 @@ class Given:
 
 
 def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) -> Examples:
-    """Make an example of each record.
+    """Make an example of each record; or, where records are the readings of a long table, of all with one id.
 
     Args:
         rows: with values in the order of ``columns.all``.
@@ -153,6 +178,11 @@ def gather(rows: Iterable[Row | Unreadable], columns: Columns, *, skip: bool) ->
     Raises:
         DataError: a record is bad and ``skip`` is false.
     """
+    series = next(iter(columns.inputs.values()))
+    if isinstance(series, SeriesSpec) and series.id is not None:
+        from mgdist.data.sources.long import gather_readings
+
+        return gather_readings(rows, columns, series, series.id)
     raws: "dict[str, list[Raw]]" = {name: [] for name in columns.inputs}
     targets: dict[str, list[Target]] = {name: [] for name in columns.heads}
     skipped, left_out, groups = list[str](), 0, list[str]()

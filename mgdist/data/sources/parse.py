@@ -12,7 +12,7 @@ from mgdist.job.data import InputSpec
 from mgdist.job.image import ImageSpec
 from mgdist.job.series import SeriesSpec
 from mgdist.job.table import TableSpec
-from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec, TagSpec
 from mgdist.job.text import TextSpec
 from mgdist_edge.errors import InputError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mgdist_edge.raws import Cell, Raw
 
 Target = str | tuple[str, ...] | tuple[float, ...]
-"""A label, several labels, or numbers."""
+"""A label, several labels (of labelled samples one each), or numbers."""
 
 
 class BadRecordError(Exception):
@@ -65,6 +65,8 @@ def target_of(values: Sequence[object], head: Head) -> Target:
             return tuple(_number(value, name) for value, name in zip(values, names, strict=True))
         case ForecastSpec():
             return ()
+        case TagSpec(label=name):
+            return _tags(values[0], name)
         case _ as never:
             assert_never(never)
 
@@ -99,9 +101,18 @@ def _moment(values: Sequence[object], spec: SeriesSpec) -> "Raw":
     """Return one row of a long series by column, null where a reading is missing."""
     row = {name: _cell(value, name) for name, value in zip(spec.columns, values, strict=False)}
     found: dict[str, Cell] = {name: None if cell in (None, "") else _number(cell, name) for name, cell in row.items()}
+    if spec.id is not None:
+        found[spec.id] = _owner(_cell(values[len(spec.columns)], spec.id), spec.id)
     if spec.time is not None:
         found[spec.time] = _cell(values[-1], spec.time)
     return found
+
+
+def _owner(cell: "Cell", name: str) -> "Cell":
+    """Refuse a row that belongs to no example."""
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        raise BadRecordError(f"{name}: empty; expected what the rows of one example have in common")
+    return cell
 
 
 def _recording(values: Sequence[object], spec: AudioSpec) -> "Raw":
@@ -197,6 +208,15 @@ def _labels(value: object, name: str) -> tuple[str, ...]:
             return tuple(dict.fromkeys(label_of(part, name) for part in value))
         case _:
             raise BadRecordError(f"{name}: expected a list of labels; got {type(value).__name__} {value!r:.40}")
+
+
+def _tags(value: object, name: str) -> tuple[str, ...]:
+    """Return the label of each sample."""
+    listed = value.tolist() if hasattr(value, "tolist") else value  # of a NumPy file
+    if not isinstance(listed, list | tuple):
+        got = f"{type(value).__name__} {value!r:.40}"
+        raise BadRecordError(f"{name}: expected a list with a label for each sample; got {got}")
+    return tuple(label_of(part, name) for part in listed)
 
 
 def _number(value: object, name: str) -> float:

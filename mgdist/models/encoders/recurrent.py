@@ -144,10 +144,13 @@ def _lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reversal(mask: Float[Tensor, "N S"]) -> Tensor:
-    """Return (N, S) where each sample comes from when a unit is read backwards; its padding stays."""
+    """Return (N, S) where each sample comes from when a unit is read backwards; its padding stays.
+
+    What is not heard between two samples keeps its place between them.
+    """
     places = torch.arange(mask.shape[1], device=mask.device)
-    last = mask.sum(1, keepdim=True).long() - 1
-    return torch.where(mask > 0, last - places, places)
+    last = (mask * (places + 1)).amax(1, keepdim=True).long() - 1
+    return torch.where(places <= last, last - places, places)
 
 
 def _taken(x: Float[Tensor, "N S C"], places: Tensor) -> Float[Tensor, "N S C"]:
