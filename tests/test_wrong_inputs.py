@@ -149,7 +149,7 @@ TABLE = [
     Wrong((*PREPARE, "--set", "train.batch_size=64"), nothing, 3, "train.batch_size: 64 examples are more than the 32 "
           "rows to train on; make it at most 32"),
     # Several inputs and heads.
-    Wrong((*CHECK, "--set", "task={kind: clasify, label: label}"), nothing, 2, "--set task={kind: clasify, label: label}: task: expected kind: classify, ordinal, multi_label, regress, forecast, several; got 'clasify'; did you mean classify?"),
+    Wrong((*CHECK, "--set", "task={kind: clasify, label: label}"), nothing, 2, "--set task={kind: clasify, label: label}: task: expected kind: classify, ordinal, multi_label, regress, forecast, tag, several; got 'clasify'; did you mean classify?"),
     Wrong((*CHECK, "--set", "train.metric=r2"), nothing, 2, "--set train.metric=r2: train.metric: expected loss or one that the task has: accuracy, macro_f1, auc; got r2"),
     Wrong((*CHECK, "--set", "data.inputs={a: {kind: text}, b: {kind: text}}", "--set", "data.input=null"), nothing, 2, "job.yaml:7: granularities.word: expected the input in front, one of a.NAME, b.NAME\nmgdist: job.yaml:6: granularities: expected at least one of input a; got none\nmgdist: job.yaml:6: granularities: expected at least one of input b; got none"),
     Wrong(CHECK, job("  input: {kind: text, columns: text, min_count: 1}\n", ""), 2, "job.yaml:3: data.input: expected a value; it is missing"),
