@@ -99,7 +99,9 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
             device=job.device,
         )
         shipped = line.bundle(best, data, evaluated, compressed, chosen)
-        summary = line.summary(best, point, data.value, evaluated.value, compressed.value, chosen, shipped.value)
+        summary = line.summary(
+            best, point, data.value, trained.value, evaluated.value, compressed.value, chosen, shipped.value
+        )
         write_report(summary)
         return summary
 
@@ -217,6 +219,7 @@ class Line:
         best: Job,
         point: dict[str, Any],
         data: Dataset,
+        trained: "Trained",
         evaluated: "Evaluated",
         measured: tuple[Candidate, ...],
         chosen: Candidate,
@@ -237,6 +240,7 @@ class Line:
             parity=shipped.parity,
             candidates=measured,
             chosen=chosen,
+            loss_weights=trained.loss_weights,
             verdicts=evaluated.verdicts,
             seconds=self.run.seconds(),
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.data.stored import Dense, Stored
 from mgdist.evaluate.last import foretold
-from mgdist.evaluate.scores import Scores, score_head
+from mgdist.evaluate.scores import Scores, score
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
@@ -45,15 +45,15 @@ def baseline(dataset: Dataset) -> dict[str, dict[str, Scores]]:
     if isinstance(task, Forecast):
         return foretold(dataset, task)
     features = _features(dataset)
-    scores: dict[str, dict[str, Scores]] = {split: {} for split in SPLITS}
+    outputs: dict[str, dict[str, NDArray[np.float64]]] = {split: {} for split in SPLITS}
     for name, task in dataset.tasks.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it has not converged: it is a baseline, and untuned
             machine = _classifier(dataset.inputs.values())
             answers = _learned(task, features, dataset.train.targets[name], machine)
-        for split, outputs in zip(SPLITS, answers, strict=True):
-            scores[split][name] = score_head(task, outputs, getattr(dataset, split).targets[name])
-    return scores
+        for split, found in zip(SPLITS, answers, strict=True):
+            outputs[split][name] = found
+    return {split: score(dataset.tasks, outputs[split], getattr(dataset, split).targets) for split in SPLITS}
 
 
 def _features(dataset: Dataset) -> list[Any]:

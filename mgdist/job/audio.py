@@ -59,8 +59,8 @@ class AudioSpec(Spec):
     longest: Seconds = Field(10.0, gt=0, le=600)
     """of a longer recording the rest is left out"""
     level_out: Literal["nothing", "mean", "spread"] = "nothing"
-    """what is taken out of each recording, band by band: its mean over the frames, or its mean and its spread; so voices
-    and microphones that were never heard are more like those that were"""
+    """what is taken out of each recording, band by band: its mean over the frames, or mean and spread; so voices and
+    microphones that were never heard are more like those that were"""
     augment: AudioAugmentSpec | None = None
     """how recordings are varied while training; null: they are not"""
 

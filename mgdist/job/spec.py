@@ -77,8 +77,14 @@ class Job(Spec):
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """How much the loss of a head counts; 1 where it is not named."""
-        return dict(self.task.weights) if isinstance(self.task, SeveralSpec) else {}
+        """How much the loss of a head counts, as stated; 1 where it is not named, or learned."""
+        stated = self.task.weights if isinstance(self.task, SeveralSpec) else {}
+        return dict(stated) if isinstance(stated, dict) else {}
+
+    @property
+    def learns_weights(self) -> bool:
+        """Whether it is learned how much the loss of a head counts."""
+        return isinstance(self.task, SeveralSpec) and self.task.weights == "uncertainty"
 
     def levels_of(self, name: str) -> dict[str, LevelSpec]:
         """Return the granularities of an input, finest first, by their names within it."""

@@ -43,6 +43,7 @@ from mgdist.models.heads import LinearHead, OrdinalHead
 from mgdist.models.level import Level
 from mgdist.models.network import Network, key_of
 from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
+from mgdist.models.uncertainty import Uncertainty
 from mgdist_edge.inputs import Input
 from mgdist_edge.table import TableInput
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
@@ -101,12 +102,17 @@ def build(
 
 
 def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
-    """Give a network the auxiliary heads that its training needs, on the summaries of levels; they do not ship."""
+    """Give a network what only its training needs and what does not ship.
+
+    These are auxiliary heads on the summaries of levels, and how uncertain each head is, where its weight is learned.
+    """
     levels = watched(job)
     for shape in shapes(job):
         if shape.name in levels:
             heads = {name: _head(task, shape.width, reads_classes=False) for name, task in tasks.items()}
             network.auxiliary[key_of(shape.name)] = nn.ModuleDict(heads)
+    if job.learns_weights:
+        network.uncertainty = Uncertainty(heads=len(tasks))
     return network
 
 

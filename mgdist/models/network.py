@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mgdist.data.batches import Batch
 from mgdist.job.phases import TOP, Phase
+from mgdist.models.uncertainty import ROOM, Uncertainty
 
 
 class Network(nn.Module):
@@ -43,6 +44,7 @@ class Network(nn.Module):
         self.fusion = fusion
         self.heads = nn.ModuleDict(dict(heads))
         self.auxiliary = nn.ModuleDict()
+        self.uncertainty: Uncertainty | None = None
         self.shares: dict[str, float] = {}
         self.dropout = nn.Dropout(dropout)
         self.dropout_between = nn.Dropout(dropout_between)
@@ -54,12 +56,14 @@ class Network(nn.Module):
         Args:
             batch: with the units of the levels that run.
             phase: tells what runs; all but the auxiliary heads where it is None. Those of a level's auxiliary heads
-                are called as :func:`auxiliary_name` says.
+                are called as :func:`auxiliary_name` says. In training, how uncertain the heads are comes along.
         """
         summaries = self.summaries(batch, phase)
         if phase is None:
             return self._answers(summaries, batch)
         found = self._answers(summaries, batch) if phase.heads else {}
+        if self.uncertainty is not None and self.training:
+            found[UNCERTAINTY] = self.uncertainty().expand(len(batch), -1)
         spoken = dict(zip(phase.levels, summaries, strict=True))
         for level in phase.auxiliary:
             for name, head in cast(nn.ModuleDict, self.auxiliary[key_of(level)]).items():
@@ -78,6 +82,8 @@ class Network(nn.Module):
 
     def rate(self, parameter: str, phase: Phase) -> float:
         """Return the factor of the learning rate that a parameter has in a phase; 0 where it stays as it is."""
+        if parameter.startswith(ROOM):
+            return 1.0  # heads, auxiliary ones too, learn in every phase
         part, auxiliary = self.part_of(parameter)
         names = {key_of(level): level for level in phase.levels}
         if auxiliary:
@@ -131,6 +137,10 @@ class Network(nn.Module):
         drawn = holds * (torch.rand_like(holds) >= self.unit_dropout)
         left = holds.new_zeros(examples).index_add(0, owners, drawn)
         return torch.where(left[owners] > 0, drawn, holds)
+
+
+UNCERTAINTY = "uncertainty:"
+"""What the logarithms of the heads' variances, (B, H), are called among the outputs; no head has such a name."""
 
 
 def auxiliary_name(level: str, head: str) -> str:
