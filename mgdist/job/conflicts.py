@@ -209,8 +209,11 @@ def _beginning(job: Job) -> Iterator[Mistake]:
             "the head must be able to read it: use fusion concat without hidden layers, and at the finest granularity "
             "skip: true, or a bag or a residual conv as wide as the embedding with pool mean first",
         )
-    if not isinstance(next(iter(job.heads.values())), ClassifySpec | MultiLabelSpec):
-        yield Mistake("model.embedding.bayes", "needs a first head that classifies; leave it out")
+    head = next(iter(job.heads.values()))
+    if not isinstance(head, ClassifySpec | MultiLabelSpec) or (isinstance(head, ClassifySpec) and head.sums):
+        yield Mistake(
+            "model.embedding.bayes", "needs a first head that classifies with weights of its own; leave it out"
+        )
 
 
 def _learning(job: Job) -> Iterator[Mistake]:

@@ -7,12 +7,16 @@ from mgdist.job.mistakes import Mistake
 from mgdist.job.spec import Job
 from mgdist.job.task import ClassifySpec, SeveralSpec
 
+NEEDS_ABOVE = "needs above, the head whose probabilities are added; give it, or leave sums out"
+
 
 def head_mistakes(job: Job) -> Iterator[Mistake]:
     """Yield what the heads of a job ask of each other and cannot have."""
     if not isinstance(job.task, SeveralSpec):
         if isinstance(job.task, ClassifySpec) and job.task.above is not None:
             yield Mistake("task.above", "needs another head to stand above; use task.kind: several, or leave it out")
+        if isinstance(job.task, ClassifySpec) and job.task.sums:
+            yield Mistake("task.sums", NEEDS_ABOVE)
         return
     heads, weights = job.task.heads, job.task.weights
     for name in weights if isinstance(weights, dict) else ():
@@ -23,6 +27,8 @@ def head_mistakes(job: Job) -> Iterator[Mistake]:
             yield Mistake(f"task.heads.{name}", "expected a name of small letters, digits and underscores")
         if isinstance(head, ClassifySpec) and head.above is not None:
             yield from _above(job, name, head.above)
+        elif isinstance(head, ClassifySpec) and head.sums:
+            yield Mistake(f"task.heads.{name}.sums", NEEDS_ABOVE)
 
 
 def _above(job: Job, name: str, finer: str) -> Iterator[Mistake]:

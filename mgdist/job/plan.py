@@ -118,7 +118,7 @@ def plan(job: Job) -> Plan:
     embedded = sum(rows * width for rows, width in tables)
     fusion, fused = _fusion(job, levels)
     outputs = sum(map(_outputs, job.heads.values()))
-    head = linear(fused, outputs)
+    head = linear(fused, sum(_outputs(head) for name, head in job.heads.items() if name not in job.summed))
     others = sum(level.parameters for level in levels) + fusion + head
     return Plan(
         job=job,

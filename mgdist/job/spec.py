@@ -12,7 +12,7 @@ from mgdist.job.encoders import LevelSpec
 from mgdist.job.model import ModelSpec
 from mgdist.job.search import SearchSpec
 from mgdist.job.strict import Spec
-from mgdist.job.task import Head, SeveralSpec, Task, heads_of
+from mgdist.job.task import ClassifySpec, Head, SeveralSpec, Task, heads_of
 from mgdist.job.train import TrainSpec
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.windows import Window
@@ -62,6 +62,11 @@ class Job(Spec):
     def heads(self) -> dict[str, Head]:
         """What is learned, by head; the head of a job with one only is called ``answer``."""
         return heads_of(self.task)
+
+    @cached_property
+    def summed(self) -> frozenset[str]:
+        """The heads that answer with sums of what a finer one answers, and have no weights."""
+        return frozenset(name for name, head in self.heads.items() if isinstance(head, ClassifySpec) and head.sums)
 
     @property
     def methods(self) -> tuple[Method, ...]:

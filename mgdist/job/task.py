@@ -17,6 +17,8 @@ class ClassifySpec(Spec):
     above: str | None = None
     """another head that classifies into finer labels, each of which belongs to one of these: how often the answers of
     both agree is measured; null: none"""
+    sums: bool = False
+    """answer with the sums of the probabilities that the finer labels of the head below have, without own weights"""
 
 
 class OrdinalSpec(Spec):

@@ -39,7 +39,7 @@ from mgdist.models.encoders.pretrained import PretrainedEncoder
 from mgdist.models.encoders.recurrent import RecurrentEncoder
 from mgdist.models.encoders.transformer import TransformerEncoder
 from mgdist.models.fusion import ConcatFusion, DeepFusion, GatedFusion
-from mgdist.models.heads import LinearHead, OrdinalHead
+from mgdist.models.heads import LinearHead, OrdinalHead, SumHead
 from mgdist.models.level import Level
 from mgdist.models.network import Network, key_of
 from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
@@ -86,10 +86,7 @@ def build(
             )
         levels[shape.name] = _level(shape, model)
     fusion = _fusion(model, [shape.width for shape in plan])
-    heads = {
-        name: _head(task, fusion.width, reads_classes=model.embedding.bayes is not None and name == first)
-        for name, task in tasks.items()
-    }
+    heads = _heads(job, tasks, fusion.width, reads_classes=first if model.embedding.bayes is not None else None)
     return Network(
         embeddings=embeddings,
         levels=levels,
@@ -109,11 +106,33 @@ def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
     levels = watched(job)
     for shape in shapes(job):
         if shape.name in levels:
-            heads = {name: _head(task, shape.width, reads_classes=False) for name, task in tasks.items()}
+            heads = _heads(job, tasks, shape.width, reads_classes=None)
             network.auxiliary[key_of(shape.name)] = nn.ModuleDict(heads)
     if job.learns_weights:
         network.uncertainty = Uncertainty(heads=len(tasks))
     return network
+
+
+def _heads(job: Job, tasks: Mapping[str, Task], width: int, *, reads_classes: str | None) -> dict[str, nn.Module]:
+    """Return a module for each head, in their order.
+
+    Args:
+        job: tells which of them add up what a finer one answers.
+        tasks: what each head answers.
+        width: numbers of the vector that they read.
+        reads_classes: the head whose classes the first of these numbers speak for; None for none.
+    """
+    made: dict[str, nn.Module] = {}
+
+    def head(name: str) -> nn.Module:
+        task = tasks[name]
+        if name not in made and name in job.summed and isinstance(task, Classify) and task.above is not None:
+            made[name] = SumHead(finer=head(task.above.head), parents=task.above.parents, outputs=task.outputs)
+        elif name not in made:
+            made[name] = _head(task, width, reads_classes=name == reads_classes)
+        return made[name]
+
+    return {name: head(name) for name in tasks}
 
 
 def _head(task: Task, width: int, *, reads_classes: bool) -> nn.Module:

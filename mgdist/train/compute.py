@@ -32,7 +32,7 @@ def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int], batch: Batch)
         count, samples = units.mask.shape
         each = unit_operations(levels[name], samples, phase.layers.get(name))
         total += (LEARNS if phase.rate(name) else STAYS) * count * each
-    answers = sum(outputs.values())
+    answers = sum(count for name, count in outputs.items() if name not in job.summed)
     for name in phase.auxiliary:
         total += LEARNS * len(batch) * linear(levels[name].width, answers)
     if phase.heads:

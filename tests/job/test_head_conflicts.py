@@ -71,6 +71,13 @@ def test_one_head_alone_stands_above_none() -> None:
     ]
 
 
+def test_a_head_that_adds_up_needs_one_below_it() -> None:
+    said = "needs above, the head whose probabilities are added; give it, or leave sums out"
+    assert several(fine=FINE, coarse={**COARSE, "sums": True})[1] == []
+    assert several(fine=FINE, coarse={**FINE, "sums": True})[1] == [f"task.heads.coarse.sums: {said}"]
+    assert asked({**FINE, "sums": True})[1] == [f"task.sums: {said}"]
+
+
 def test_weights_are_stated_or_learned() -> None:
     stated, _ = several({"coarse": 0.5}, fine=FINE, coarse=COARSE)
     learned, _ = several("uncertainty", fine=FINE, coarse=COARSE)
