@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import assert_never
+from typing import assert_never, cast
 
 import torch
 from torch import nn
@@ -26,7 +26,7 @@ from mgdist.job.encoders import (
     TransformerSpec,
 )
 from mgdist.job.model import EmbeddingSpec, ModelSpec
-from mgdist.job.phases import watched
+from mgdist.job.phases import narrowest, watched
 from mgdist.job.shapes import Shape, shapes
 from mgdist.job.spec import Job
 from mgdist.models.embedding import Embedding, FieldEmbedding
@@ -111,6 +111,14 @@ def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
     if job.learns_weights:
         network.uncertainty = Uncertainty(heads=len(tasks))
     return network
+
+
+def begin_narrow(network: Network, job: Job) -> None:
+    """Let what joins an encoder in a later phase count nothing until it has learned."""
+    for name, share in narrowest(job).items():
+        encoder = cast(Level, network.levels[key_of(name)]).encoder
+        assert isinstance(encoder, MlpEncoder | TransformerEncoder), "checked by conflicts"
+        encoder.begin_narrow(share)
 
 
 def _heads(job: Job, tasks: Mapping[str, Task], width: int, *, reads_classes: str | None) -> dict[str, nn.Module]:

@@ -115,7 +115,7 @@ class Network(nn.Module):
         vectors: Tensor | None = None
         kept: Tensor | None = None
         runs = list(self.levels) if phase is None else [key_of(level) for level in phase.levels]
-        layers = {} if phase is None else {key_of(level): count for level, count in phase.layers.items()}
+        parts = {} if phase is None else {key_of(level): part for level, part in phase.parts.items()}
         for name, units in zip(runs, batch.levels, strict=True):
             if units.members is not None:
                 assert vectors is not None, "the first level of an input reads a raw view"
@@ -125,7 +125,7 @@ class Network(nn.Module):
                 samples = self.embeddings[name](units.samples) if name in self.embeddings else units.samples
             mask = units.mask.to(samples.dtype)
             mask = mask if kept is None or units.members is None else mask * kept[units.members]
-            vectors = self.levels[name](samples, mask, layers.get(name))
+            vectors = self.levels[name](samples, mask, parts.get(name))
             kept = self._kept(mask, units.owners, batch.examples) if self.training and self.unit_dropout else None
             heard = mask.sum(1) if kept is None else mask.sum(1) * kept
             summaries.append(summary(vectors, heard, units.owners, batch.examples))

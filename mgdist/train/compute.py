@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from mgdist.data.batches import Batch
 from mgdist.job.cost import linear
-from mgdist.job.phases import TOP, Phase
+from mgdist.job.phases import TOP, WHOLE, Phase
 from mgdist.job.shapes import shapes, unit_operations
 from mgdist.job.spec import Job
 
@@ -30,7 +30,8 @@ def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int], batch: Batch)
     total = 0
     for name, units in zip(phase.levels, batch.levels, strict=True):
         count, samples = units.mask.shape
-        each = unit_operations(levels[name], samples, phase.layers.get(name))
+        part = phase.parts.get(name, WHOLE)
+        each = unit_operations(levels[name], samples, part.layers, part.width)
         total += (LEARNS if phase.rate(name) else STAYS) * count * each
     answers = sum(count for name, count in outputs.items() if name not in job.summed)
     for name in phase.auxiliary:
