@@ -106,7 +106,9 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
         )
         shipped = line.bundle(best, data, evaluated, compressed, chosen)
         summary = replace(
-            line.summary(best, point, data.value, evaluated.value, compressed.value, chosen, shipped.value),
+            line.summary(
+                best, point, data.value, trained.value, evaluated.value, compressed.value, chosen, shipped.value
+            ),
             taught=None if taught is None else taught.value,
             ensemble=None if together is None else together.value,
         )
@@ -266,6 +268,7 @@ class Line:
         best: Job,
         point: dict[str, Any],
         data: Dataset,
+        trained: "Trained",
         evaluated: "Evaluated",
         measured: tuple[Candidate, ...],
         chosen: Candidate,
@@ -286,6 +289,7 @@ class Line:
             parity=shipped.parity,
             candidates=measured,
             chosen=chosen,
+            loss_weights=trained.loss_weights,
             verdicts=evaluated.verdicts,
             seconds=self.run.seconds(),
         )

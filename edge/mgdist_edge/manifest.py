@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from mgdist_edge.above import require_finer
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, parse
 from mgdist_edge.inputs import Input, read_input
 from mgdist_edge.tags import Tag
-from mgdist_edge.tasks import Task, labels_of, read_task, task_json
+from mgdist_edge.tasks import Classify, Task, labels_of, read_task, task_json
 from mgdist_edge.text import TextInput
 
 FORMAT = 1
@@ -168,6 +169,9 @@ def read_manifest(fields: Fields, parts: Mapping[str, bytes]) -> Manifest:
     asked, heads = fields.inner("inputs"), fields.inner("tasks")
     inputs = {name: read_input(name, asked.inner(name), parts) for name in asked}
     tasks = {name: read_task(heads.inner(name)) for name in heads}
+    for name, task in tasks.items():
+        if isinstance(task, Classify) and task.above is not None:
+            require_finer(task.above, {each: found.outputs for each, found in tasks.items()}, f"{heads.where}.{name}")
     for said, found in ((asked, inputs), (heads, tasks)):
         if not 1 <= len(found) <= _MOST_PARTS:
             raise BundleError(f"{said.where}: expected 1 to {_MOST_PARTS}; got {len(found)}; make the bundle again")

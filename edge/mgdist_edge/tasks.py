@@ -11,6 +11,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist_edge.above import Above, read_above
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields
 from mgdist_edge.tags import Tag, Tags
@@ -122,9 +123,15 @@ Answer = Label | Labels | Values | Future | Tags
 
 @dataclass(frozen=True)
 class Classify:
-    """One of K labels; the head gives their probabilities."""
+    """One of K labels; the head gives their probabilities.
+
+    Attributes:
+        labels: in the order of the outputs.
+        above: which of them the labels of a finer head belong to; None where there is no such head.
+    """
 
     labels: tuple[str, ...]
+    above: Above | None = None
     kind = "classify"
 
     @property
@@ -274,6 +281,8 @@ def head_outputs(task: Task) -> int:
 def task_json(task: Task) -> dict[str, object]:
     """Return what a manifest holds of a task."""
     match task:
+        case Classify(labels, above) if above is not None:
+            return {"kind": task.kind, "labels": list(labels), "above": above.as_json()}
         case Classify(labels) | Ordinal(labels) | MultiLabel(labels):
             return {"kind": task.kind, "labels": list(labels)}
         case Tag(labels, level):
@@ -302,7 +311,8 @@ def read_task(fields: Fields) -> Task:
     """
     match fields.line("kind"):
         case "classify":
-            return Classify(_names(fields, "labels", least=2))
+            labels = _names(fields, "labels", least=2)
+            return Classify(labels, read_above(fields.inner("above"), len(labels)) if "above" in fields else None)
         case "ordinal":
             return Ordinal(_names(fields, "labels", least=2))
         case "multi_label":

@@ -1,7 +1,7 @@
 """Candidates, and which of them ships."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mgdist.errors import BudgetError
 from mgdist.job.compress import Method
@@ -36,6 +36,7 @@ class Candidate:
         memory: resident bytes at the peak.
         weights: share of the weights in each number format, such as {"int8": 0.99, "float32": 0.01}.
         parity: against the trained network.
+        consistent: for each head above a finer one, how often their answers agree on the validation split, 0 to 1.
     """
 
     method: Method
@@ -45,6 +46,7 @@ class Candidate:
     memory: int
     weights: dict[str, float]
     parity: Parity
+    consistent: dict[str, float] = field(default_factory=dict)
 
 
 def choose(candidates: Sequence[Candidate], *, reference: float, budget: float, device: DeviceSpec) -> Candidate:

@@ -15,6 +15,7 @@ from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.parse import Target
 from mgdist.errors import DataError
 from mgdist.job.task import ClassifySpec, ForecastSpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec, TagSpec
+from mgdist_edge.above import Above
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
@@ -153,8 +154,33 @@ def without_rare(train: Examples, heads: Mapping[str, Head], *, least: int, skip
 
 
 def fit_tasks(heads: Mapping[str, Head], train: Examples) -> dict[str, Task]:
-    """Return what each head answers; see :func:`fit_task`."""
-    return {name: fit_task(head, train.targets[name], _field(name, heads)) for name, head in heads.items()}
+    """Return what each head answers; see :func:`fit_task`.
+
+    Raises:
+        DataError: as there; or labels of a finer head belong to several of the head above it.
+    """
+    tasks = {name: fit_task(head, train.targets[name], _field(name, heads)) for name, head in heads.items()}
+    for name, head in heads.items():
+        coarse = tasks[name]
+        if isinstance(coarse, Classify) and isinstance(head, ClassifySpec) and head.above is not None:
+            tasks[name] = replace(coarse, above=_above(name, head.above, tasks, train))
+    return tasks
+
+
+def _above(name: str, finer: str, tasks: Mapping[str, Task], train: Examples) -> Above:
+    """Return which label of a head each label of a finer one belongs to, as the training rows have them."""
+    coarse, fine = tasks[name], tasks[finer]
+    assert isinstance(coarse, Classify), "checked by conflicts"
+    assert isinstance(fine, Classify), "checked by conflicts"
+    parents: dict[str, str] = {}
+    pairs = zip(train.targets[finer], train.targets[name], strict=True)
+    for child, parent in cast(Iterable[tuple[str, str]], pairs):
+        if parents.setdefault(child, parent) != parent:
+            raise DataError(
+                f"task.heads.{name}.above: expected one label of {name} for each of {finer}; {child!r} stands with "
+                f"{parents[child]!r} in one row and with {parent!r} in another; mend the rows, or leave it out"
+            )
+    return Above(finer, tuple(coarse.labels.index(parents[label]) for label in fine.labels))
 
 
 def strata(tasks: Mapping[str, Task], examples: Examples) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ Legend: N rows of a split, K outputs of a head.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from mgdist.data.dataset import Dataset, Shard
 from mgdist.data.stored import Dense, Stored
 from mgdist.evaluate.around import labelled
 from mgdist.evaluate.last import foretold
-from mgdist.evaluate.scores import Scores, score_head
+from mgdist.evaluate.scores import Scores, score
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
@@ -46,25 +46,31 @@ def baseline(dataset: Dataset) -> dict[str, dict[str, Scores]]:
     (task, *_) = dataset.tasks.values()
     if isinstance(task, Forecast):
         return foretold(dataset, task)
-    features = [] if all(isinstance(each, Tag) for each in dataset.tasks.values()) else _features(dataset)
-    scores: dict[str, dict[str, Scores]] = {split: {} for split in SPLITS}
-    for name, task in dataset.tasks.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it has not converged: it is a baseline, and untuned
-            found = labelled(dataset, name, task) if isinstance(task, Tag) else _answered(dataset, name, task, features)
-        for split, each in found.items():
-            scores[split][name] = each
-    return scores
-
-
-def _answered(dataset: Dataset, name: str, task: Task, features: Sequence[Any]) -> dict[str, Scores]:
-    """Return the scores of one head on the splits."""
-    machine = _classifier(dataset.inputs.values())
-    answers = _learned(task, features, dataset.train.targets[name], machine)
+    tags = {name: task for name, task in dataset.tasks.items() if isinstance(task, Tag)}
+    others = {name: task for name, task in dataset.tasks.items() if name not in tags}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it has not converged: it is a baseline, and untuned
+        scores = {name: labelled(dataset, name, task) for name, task in tags.items()}
+        answers = _answered(dataset, others)
     return {
-        split: score_head(task, outputs, getattr(dataset, split).targets[name])
-        for split, outputs in zip(SPLITS, answers, strict=True)
+        split: {
+            **{name: each[split] for name, each in scores.items()},
+            **score(others, answers[split], getattr(dataset, split).targets),
+        }
+        for split in SPLITS
     }
+
+
+def _answered(dataset: Dataset, tasks: Mapping[str, Task]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Return for each split the outputs of the heads that answer once an example."""
+    features = _features(dataset) if tasks else []
+    outputs: dict[str, dict[str, NDArray[np.float64]]] = {split: {} for split in SPLITS}
+    for name, task in tasks.items():
+        machine = _classifier(dataset.inputs.values())
+        found = _learned(task, features, dataset.train.targets[name], machine)
+        for split, each in zip(SPLITS, found, strict=True):
+            outputs[split][name] = each
+    return outputs
 
 
 def _features(dataset: Dataset) -> list[Any]:

@@ -1,6 +1,6 @@
 """How good a head that names one class is, in numbers.
 
-Legend: N examples, K classes.
+Legend: N examples, K classes, F classes of a finer head.
 """
 
 from collections.abc import Mapping
@@ -40,6 +40,8 @@ class ClassScores:
             occur, each against the others (Hand and Till, 2001, give the pairwise mean instead).
         confusion: (K, K) examples, by true class and then by predicted class.
         per_class: one a class.
+        consistent: share of examples whose answer is the one that the answer of a finer head belongs to, 0 to 1; None
+            where the head stands above none.
     """
 
     accuracy: float
@@ -49,6 +51,7 @@ class ClassScores:
     auc: float
     confusion: tuple[tuple[int, ...], ...]
     per_class: tuple[ClassScore, ...]
+    consistent: float | None = None
 
     kind = "classes"
 
@@ -65,7 +68,8 @@ class ClassScores:
     @property
     def metrics(self) -> dict[str, float]:
         """Return the numbers that are shown, by name."""
-        return {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "auc": self.auc, "ece": self.ece}
+        found = {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "auc": self.auc, "ece": self.ece}
+        return found if self.consistent is None else {**found, "consistent": self.consistent}
 
     @property
     def chance(self) -> float:
@@ -103,6 +107,13 @@ def score_classes(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarr
         confusion=tuple(map(tuple, confusion.tolist())),
         per_class=tuple(ClassScore(*row) for row in table),
     )
+
+
+def consistency(
+    coarse: Float[np.ndarray, "N K"], fine: Float[np.ndarray, "N F"], parents: Int[np.ndarray, " F"]
+) -> float:
+    """Return the share of examples whose coarse answer is the one that the fine answer belongs to; N is at least 1."""
+    return float(np.mean(parents[fine.argmax(axis=1)] == coarse.argmax(axis=1)))
 
 
 def area(probabilities: Float[np.ndarray, "N K"], targets: Int[np.ndarray, " N"]) -> float:

@@ -5,13 +5,14 @@ Legend: N examples, K outputs of a head.
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, assert_never
 
 import numpy as np
 from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 
-from mgdist.evaluate.classes import ClassScores, score_classes
+from mgdist.evaluate.classes import ClassScores, consistency, score_classes
 from mgdist.evaluate.labels import LabelScores, score_labels
 from mgdist.evaluate.values import ValueScores, score_forecast, score_values
 from mgdist_edge.tags import Tag
@@ -28,8 +29,14 @@ def score(
     outputs: Mapping[str, Float[np.ndarray, "_ _"]],
     targets: Mapping[str, Shaped[np.ndarray, "_ *any"]],
 ) -> dict[str, Scores]:
-    """Compare the outputs of each head with its targets; N is at least 1."""
-    return {name: score_head(task, outputs[name], targets[name]) for name, task in tasks.items()}
+    """Compare the outputs of each head with its targets, and with those of a finer head; N is at least 1."""
+    found = {name: score_head(task, outputs[name], targets[name]) for name, task in tasks.items()}
+    for name, task in tasks.items():
+        scores = found[name]
+        if isinstance(scores, ClassScores) and isinstance(task, Classify) and task.above is not None:
+            share = consistency(outputs[name], outputs[task.above.head], np.array(task.above.parents))
+            found[name] = replace(scores, consistent=share)
+    return found
 
 
 def score_head(task: Task, outputs: Float[np.ndarray, "N K"], targets: NDArray[Any]) -> Scores:
@@ -65,6 +72,12 @@ def named(heads: Heads) -> dict[str, float]:
         for head, each in heads.items()
         for name, value in each.metrics.items()
     }
+
+
+def consistent(heads: Heads) -> dict[str, float]:
+    """Return for each head that stands above a finer one, how often their answers agree."""
+    shares = {name: each.consistent for name, each in heads.items() if isinstance(each, ClassScores)}
+    return {name: share for name, share in shares.items() if share is not None}
 
 
 def metric_name(heads: Heads) -> str:

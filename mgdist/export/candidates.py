@@ -14,7 +14,7 @@ from mgdist.compress.choose import Candidate, Parity
 from mgdist.compress.quantize import quantize
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.evaluate.network import Outputs
-from mgdist.evaluate.scores import Heads, as_json, from_json, named, quality, score
+from mgdist.evaluate.scores import Heads, as_json, consistent, from_json, named, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.card import card
 from mgdist.export.litert_route import device_levels
@@ -67,14 +67,16 @@ def candidates(
         )
         device, speed = answers(packed.path, dataset.valid), measure(packed.path, timed)
         np.savez(_answers(folder, method), allow_pickle=False, **device)
+        scores = score(dataset.tasks, device, dataset.valid.targets)
         candidate = Candidate(
             method=method,
-            quality=quality(score(dataset.tasks, device, dataset.valid.targets)),
+            quality=quality(scores),
             size=packed.size,
             latency=speed.latency,
             memory=speed.memory,
             weights=quantized.weights.shares,
             parity=parity(dataset.tasks, device, trained),
+            consistent=consistent(scores),
         )
         tell(candidate)
         found.append(candidate)

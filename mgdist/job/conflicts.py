@@ -1,7 +1,6 @@
 """What no single field can know: fields of a job that contradict each other."""
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
@@ -21,6 +20,7 @@ from mgdist.job.encoders import (
     RnnSpec,
     TransformerSpec,
 )
+from mgdist.job.head_conflicts import head_mistakes
 from mgdist.job.image import GRANULARITIES as IMAGE
 from mgdist.job.image import ImageSpec, image_mistakes
 from mgdist.job.mistakes import Mistake
@@ -56,7 +56,7 @@ def conflicts(job: Job) -> list[Mistake]:
     """Return all contradictions of a job, with the path to change."""
     found = [*_inputs(job), *_levels(job), *_beginning(job), *_learning(job), *_training(job), *_rest(job)]
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
-    found += split_mistakes(job)
+    found += [*split_mistakes(job), *head_mistakes(job)]
     found += [*ensemble_mistakes(job), *distil_mistakes(job)]
     found += [*_long(job), *tag_mistakes(job)]
     for level in shapes(job):
@@ -214,19 +214,15 @@ def _beginning(job: Job) -> Iterator[Mistake]:
             "the head must be able to read it: use fusion concat without hidden layers, and at the finest granularity "
             "skip: true, or a bag or a residual conv as wide as the embedding with pool mean first",
         )
-    if not isinstance(next(iter(job.heads.values())), ClassifySpec | MultiLabelSpec):
-        yield Mistake("model.embedding.bayes", "needs a first head that classifies; leave it out")
+    head = next(iter(job.heads.values()))
+    if not isinstance(head, ClassifySpec | MultiLabelSpec) or (isinstance(head, ClassifySpec) and head.sums):
+        yield Mistake(
+            "model.embedding.bayes", "needs a first head that classifies with weights of its own; leave it out"
+        )
 
 
 def _learning(job: Job) -> Iterator[Mistake]:
-    """Heads, their weights, and the metric that they are chosen by."""
-    if isinstance(job.task, SeveralSpec):
-        for name in job.task.weights:
-            if name not in job.task.heads:
-                yield Mistake(f"task.weights.{name}", f"expected one of {', '.join(job.task.heads)}")
-        for name in job.task.heads:
-            if re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) is None:
-                yield Mistake(f"task.heads.{name}", "expected a name of small letters, digits and underscores")
+    """The metric that heads are chosen by."""
     metric, known = job.train.metric, [name for head in job.heads.values() for name in METRICS[head.kind]]
     if metric not in (None, "loss", *known):
         told = ", ".join(dict.fromkeys(known))

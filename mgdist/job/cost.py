@@ -3,6 +3,7 @@
 Legend: C channels of a sample, D width of a state, S samples of a unit.
 """
 
+from itertools import pairwise
 from typing import assert_never
 
 from mgdist.job.checkpoint import read_checkpoint
@@ -28,7 +29,14 @@ def linear(channels: int, width: int) -> int:
     return (channels + 1) * width
 
 
-def encoder_cost(spec: Encoder, channels: int, width: int, length: int, axes: int = 1) -> tuple[int, int]:
+def kept(width: int, share: float) -> int:
+    """Return how many of some hidden numbers are computed, one at least."""
+    return max(1, round(width * share))
+
+
+def encoder_cost(
+    spec: Encoder, channels: int, width: int, length: int, axes: int = 1, share: float = 1.0
+) -> tuple[int, int]:
     """Return the parameters of an encoder, and the multiply-adds of one full unit.
 
     Args:
@@ -37,6 +45,7 @@ def encoder_cost(spec: Encoder, channels: int, width: int, length: int, axes: in
         width: D.
         length: samples of a full unit along one axis.
         axes: 2 where the samples of a unit are a square, as in an image.
+        share: of the hidden numbers of an mlp or of a transformer's feed-forward blocks.
     """
     samples = int(length**axes)
     project = 0 if channels == width else linear(channels, width)
@@ -46,7 +55,8 @@ def encoder_cost(spec: Encoder, channels: int, width: int, length: int, axes: in
         case BagSpec():
             return project, samples * project
         case MlpSpec(layers=layers):
-            count = linear(channels, width) + (layers - 1) * linear(width, width)
+            widths = [channels, *[kept(width, share)] * (layers - 1), width]
+            count = sum(linear(into, out) for into, out in pairwise(widths))
             return count, samples * count
         case ConvSpec():
             return _conv(spec, channels, width, length, axes)
@@ -57,18 +67,18 @@ def encoder_cost(spec: Encoder, channels: int, width: int, length: int, axes: in
             count = sum(ways * gates * (linear(each, state) + linear(state, state)) for each in read)
             return count, samples * count
         case TransformerSpec(layers=layers, expansion=expansion):
-            wide = expansion * width
+            wide = kept(expansion * width, share)
             feed = linear(width, wide) + linear(wide, width)
             block = linear(width, 3 * width) + linear(width, width) + feed
             count = project + layers * block
             places = samples * width if spec.positions == "learned" else 0
             norms = (2 * layers + 1) * 2 * width
             return count + norms + places, samples * (count + layers * 2 * samples * width)
-        case PretrainedSpec(layers=kept):
+        case PretrainedSpec(layers=first):
             known = read_checkpoint(spec.path)
             block = linear(width, 3 * width) + linear(width, width) + linear(width, known.inner)
-            count = (kept or known.layers) * (block + linear(known.inner, width))
-            norms, looks = (2 * (kept or known.layers) + 1) * 2 * width, (kept or known.layers) * 2 * samples * width
+            count = (first or known.layers) * (block + linear(known.inner, width))
+            norms, looks = (2 * (first or known.layers) + 1) * 2 * width, (first or known.layers) * 2 * samples * width
             return count + norms + samples * width, samples * (count + looks)
         case _ as never:
             assert_never(never)

@@ -22,7 +22,9 @@ class Mistake:
 
 def mistakes_of(error: ValidationError, document: Any) -> list[Mistake]:
     """Return all that pydantic found in ``document``, with the user's own paths."""
-    return [_mistake(details, document) for details in error.errors(include_url=False)]
+    found = [_mistake(details, document) for details in error.errors(include_url=False)]
+    # Where one of several types is meant, what is wrong inside of it says more than that it is not the other one.
+    return [each for each in found if not any(other.path.startswith(f"{each.path}.") for other in found)]
 
 
 def _mistake(details: ErrorDetails, document: Any) -> Mistake:

@@ -6,10 +6,27 @@ from typing import assert_never
 
 from mgdist.job.shapes import Shape, shapes
 from mgdist.job.spec import Job
-from mgdist.job.strategy import GrowSpec, JointSpec, StagedSpec
+from mgdist.job.strategy import GrowSpec, GrowStepSpec, JointSpec, StagedSpec
 
 TOP = "top"
 """The part of a network above its levels: fusion and heads."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """How much of an encoder runs.
+
+    Attributes:
+        layers: the first so many; None for all.
+        width: share of its hidden numbers that are computed, the first ones.
+    """
+
+    layers: int | None = None
+    width: float = 1.0
+
+
+WHOLE = Part()
+"""All of an encoder."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +42,7 @@ class Phase:
         heads: weight of the loss of fusion and heads; 0: they do not run.
         auxiliary: level -> weight of the loss of its auxiliary heads; they do not run where it is not named.
         units: level -> units of an example that are read at most.
-        layers: level -> layers of its encoder that run.
+        parts: level -> how much of its encoder runs; all of it where it is not named.
         teacher: share of the loss that looks at a teacher's answers; 0: none is looked at.
         temperature: at which probabilities are compared with the teacher's.
         steps: optimizer steps of one epoch; 0 as long as the rows are not counted.
@@ -39,7 +56,7 @@ class Phase:
     heads: float = 1.0
     auxiliary: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, int] = field(default_factory=dict)
-    layers: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
     teacher: float = 0.0
     temperature: float = 1.0
     steps: int = 0
@@ -74,12 +91,28 @@ def _of_strategy(job: Job) -> tuple[Phase, ...]:
             return (*stages, Phase("joint", whole.epochs, whole.lr, names, rates=slow, auxiliary=watched))
         case GrowSpec(steps=steps):
             grown = [
-                Phase(f"grow_{place}", step.epochs, whole.lr, names, units=step.units, layers=step.layers)
+                Phase(f"grow_{place}", step.epochs, whole.lr, names, units=step.units, parts=_parts(step))
                 for place, step in enumerate(steps, start=1)
             ]
             return (*grown, whole)
         case _ as never:
             assert_never(never)
+
+
+def _parts(step: GrowStepSpec) -> dict[str, Part]:
+    return {
+        name: Part(step.layers.get(name), step.width.get(name, 1.0))
+        for name in dict.fromkeys([*step.layers, *step.width])
+    }
+
+
+def narrowest(job: Job) -> dict[str, float]:
+    """Return the smallest share of the hidden numbers of each level's encoder that a phase computes, if not all."""
+    found: dict[str, float] = {}
+    for phase in phases(job):
+        for name, part in phase.parts.items():
+            found[name] = min(part.width, found.get(name, 1.0))
+    return {name: share for name, share in found.items() if share < 1}
 
 
 def order_of(staged: StagedSpec, names: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from mgdist.job.data import InputSpec
 from mgdist.job.device import size_line
 from mgdist.job.image import ImageSpec
 from mgdist.job.mistakes import Mistake
-from mgdist.job.phases import TOP, Phase, phases
+from mgdist.job.phases import TOP, WHOLE, Phase, phases
 from mgdist.job.series import SeriesSpec
 from mgdist.job.shapes import Shape, shapes, tagged, unit_counts, unit_operations, units
 from mgdist.job.spec import Job
@@ -156,8 +156,9 @@ def _tables(job: Job, spec: InputSpec, *, fewest: bool) -> list[tuple[int, int]]
 def _top(job: Job) -> tuple[int, int]:
     """Return the parameters of the fusions and of the heads; labels of samples are made by a fusion of their own."""
     tags: list[Head] = [head for head in job.heads.values() if isinstance(head, TagSpec)]
+    with_weights = [head for name, head in job.heads.items() if name not in job.summed]
     parts = [
-        (tuple(shape.width for shape in shapes(job)), [head for head in job.heads.values() if head not in tags]),
+        (tuple(shape.width for shape in shapes(job)), [each for each in with_weights if each not in tags]),
         (tuple(shape.states for shape in tagged(job)), tags),
     ]
     fusions, answers = 0, 0
@@ -205,14 +206,16 @@ def _level(job: Job, shape: Shape) -> LevelPlan:
 
 def _phase(job: Job, levels: tuple[LevelPlan, ...], phase: Phase) -> PhasePlan:
     less = [f"{name} {count} units" for name, count in phase.units.items()]
-    less += [f"{name} {count} layers" for name, count in phase.layers.items()]
+    for name, ran in phase.parts.items():
+        less += [f"{name} {ran.layers} layers"] if ran.layers is not None else []
+        less += [f"{name} {ran.width:g} of its hidden width"] if ran.width < 1 else []
     runs = [(level, shape) for level, shape in zip(levels, shapes(job), strict=True) if shape.name in phase.levels]
     operations = 0
     for level, shape in runs:
         known = units(job, shape.input) or {}
         full = shape.spec.samples(shape.axes)
-        part = unit_operations(shape, full, phase.layers.get(level.name))
-        operations += part * known.get(shape.inner, 1)
+        runs_of = phase.parts.get(level.name, WHOLE)
+        operations += unit_operations(shape, full, runs_of.layers, runs_of.width) * known.get(shape.inner, 1)
     return PhasePlan(
         name=phase.name,
         epochs=phase.epochs,

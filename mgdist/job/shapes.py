@@ -154,18 +154,19 @@ def units(job: Job, name: str) -> dict[str, int] | None:
 
 
 @lru_cache(maxsize=4096)
-def unit_operations(shape: Shape, samples: int, layers: int | None = None) -> int:
+def unit_operations(shape: Shape, samples: int, layers: int | None = None, share: float = 1.0) -> int:
     """Return the multiply-adds of one unit of a level.
 
     Args:
         shape: of the level.
         samples: S, that are computed.
         layers: of the encoder that run; None for all.
+        share: of the encoder's hidden numbers that are computed.
     """
     length = samples if shape.axes == 1 else isqrt(samples)
     spec = shape.spec.model_copy(update={"length": length})
     encoder = spec.encoder
     if layers is not None and isinstance(encoder, MlpSpec | TransformerSpec):
         encoder = encoder.model_copy(update={"layers": min(layers, encoder.layers)})
-    operations = encoder_cost(encoder, shape.channels, shape.states, length, shape.axes)[1]
+    operations = encoder_cost(encoder, shape.channels, shape.states, length, shape.axes, share)[1]
     return operations + spec.states(shape.axes) * sum(pool_cost(pool, shape.states) for pool in spec.pool)

@@ -12,7 +12,7 @@ from mgdist.job.encoders import LevelSpec
 from mgdist.job.model import ModelSpec
 from mgdist.job.search import SearchSpec
 from mgdist.job.strict import Spec
-from mgdist.job.task import Head, SeveralSpec, TagSpec, Task, heads_of
+from mgdist.job.task import ClassifySpec, Head, SeveralSpec, TagSpec, Task, heads_of
 from mgdist.job.train import TrainSpec
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.windows import Window
@@ -70,6 +70,11 @@ class Job(Spec):
             for name, head in heads_of(self.task).items()
         }
 
+    @cached_property
+    def summed(self) -> frozenset[str]:
+        """The heads that answer with sums of what a finer one answers, and have no weights."""
+        return frozenset(name for name, head in self.heads.items() if isinstance(head, ClassifySpec) and head.sums)
+
     @property
     def methods(self) -> tuple[Method, ...]:
         """The formats of the weights that are tried."""
@@ -84,8 +89,14 @@ class Job(Spec):
 
     @property
     def loss_weights(self) -> dict[str, float]:
-        """How much the loss of a head counts; 1 where it is not named."""
-        return dict(self.task.weights) if isinstance(self.task, SeveralSpec) else {}
+        """How much the loss of a head counts, as stated; 1 where it is not named, or learned."""
+        stated = self.task.weights if isinstance(self.task, SeveralSpec) else {}
+        return dict(stated) if isinstance(stated, dict) else {}
+
+    @property
+    def learns_weights(self) -> bool:
+        """Whether it is learned how much the loss of a head counts."""
+        return isinstance(self.task, SeveralSpec) and self.task.weights == "uncertainty"
 
     def levels_of(self, name: str) -> dict[str, LevelSpec]:
         """Return the granularities of an input, finest first, by their names within it."""

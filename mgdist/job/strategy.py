@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from mgdist.job.strict import Names, Spec, as_tuple
 
 Count = Annotated[int, Field(ge=1)]
+HiddenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 class JointSpec(Spec):
@@ -40,7 +41,7 @@ class StagedSpec(Spec):
 
 
 class GrowStepSpec(Spec):
-    """One phase in which less of an example is read, or fewer layers run."""
+    """One phase in which less of an example is read, or less of the encoders runs."""
 
     epochs: int = Field(1, ge=1)
     """of this phase"""
@@ -48,13 +49,17 @@ class GrowStepSpec(Spec):
     """granularity -> units of an example at most; one that reads a raw view: word: 4 reads the first four sentences"""
     layers: dict[str, Count] = {}
     """granularity -> encoder layers that run; of a transformer or an mlp: the others are passed over"""
+    width: dict[str, HiddenShare] = {}
+    """granularity -> share of the hidden numbers of its encoder that are computed: between the layers of an mlp, and
+    inside of the feed-forward blocks of a transformer"""
 
 
 class GrowSpec(Spec):
-    """All levels learn, at first from the beginning of each example or with few layers; then from all with all.
+    """All levels learn, at first from the beginning of each example, or with few or narrow layers; then all with all.
 
-    After Press et al., "Shortformer", 2021 (short first), and Gong et al., "Efficient Training of BERT by
-    Progressively Stacking", 2019 (shallow first).
+    After Press et al., "Shortformer", 2021 (short first), Gong et al., "Efficient Training of BERT by Progressively
+    Stacking", 2019 (shallow first), and Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", 2016
+    (narrow first): hidden numbers that join later count nothing when they do, so that the network goes on as it was.
     """
 
     kind: Literal["grow"]

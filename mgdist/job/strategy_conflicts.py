@@ -48,8 +48,9 @@ def _staged(job: Job, staged: StagedSpec) -> Iterator[Mistake]:
 def _grown(job: Job, levels: dict[str, Shape], step: GrowStepSpec, path: str) -> Iterator[Mistake]:
     yield from _known(step.units, levels, f"{path}.units")
     yield from _known(step.layers, levels, f"{path}.layers")
-    if not step.units and not step.layers:
-        yield Mistake(path, "expected units or layers, of which there is less; got neither")
+    yield from _known(step.width, levels, f"{path}.width")
+    if not step.units and not step.layers and not step.width:
+        yield Mistake(path, "expected units, layers or width, of which there is less; got none of them")
     for name in step.units:
         if name in levels and not _can_be_short(job, levels[name]):
             yield Mistake(
@@ -62,6 +63,13 @@ def _grown(job: Job, levels: dict[str, Shape], step: GrowStepSpec, path: str) ->
             yield Mistake(f"{path}.layers.{name}", f"expected a transformer or an mlp; got {encoder.kind}")
         elif encoder is not None and count > encoder.layers:
             yield Mistake(f"{path}.layers.{name}", f"expected at most its {encoder.layers} layers; got {count}")
+    for name in step.width:
+        encoder = levels[name].spec.encoder if name in levels else None
+        if isinstance(encoder, TransformerSpec) or (isinstance(encoder, MlpSpec) and encoder.layers > 1):
+            continue
+        if encoder is not None:
+            got = "an mlp of one layer" if isinstance(encoder, MlpSpec) else encoder.kind
+            yield Mistake(f"{path}.width.{name}", f"expected a transformer, or an mlp of several layers; got {got}")
 
 
 def _can_be_short(job: Job, shape: Shape) -> bool:

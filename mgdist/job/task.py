@@ -14,6 +14,11 @@ class ClassifySpec(Spec):
     kind: Literal["classify"]
     label: str
     """column of the label: text or whole numbers"""
+    above: str | None = None
+    """another head that classifies into finer labels, each of which belongs to one of these: how often the answers of
+    both agree is measured; null: none"""
+    sums: bool = False
+    """answer with the sums of the probabilities that the finer labels of the head below have, without own weights"""
 
 
 class OrdinalSpec(Spec):
@@ -86,14 +91,23 @@ Head = Annotated[
 ]
 
 
+def _as_weights(value: object) -> object:
+    if isinstance(value, dict) or value == "uncertainty":
+        return value
+    raise ValueError(f"expected a number for each head, or uncertainty; got {value!r:.40}")
+
+
 class SeveralSpec(Spec):
     """Several heads on one network, learned together (Caruana, "Multitask Learning", 1997)."""
 
     kind: Literal["several"]
     heads: Annotated[dict[str, Head], Field(min_length=2, max_length=16)]
     """what each head learns, by its name"""
-    weights: dict[str, Annotated[float, Field(gt=0)]] = {}
-    """how much the loss of a head counts; 1 where it is not named"""
+    weights: Annotated[
+        dict[str, Annotated[float, Field(gt=0)]] | Literal["uncertainty"], BeforeValidator(_as_weights)
+    ] = {}
+    """how much the loss of a head counts, 1 where it is not named; uncertainty: learned with the network (Kendall, Gal
+    and Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", 2018)"""
 
 
 Task = Annotated[

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import assert_never
+from typing import assert_never, cast
 
 import torch
 from torch import nn
@@ -26,7 +26,7 @@ from mgdist.job.encoders import (
     TransformerSpec,
 )
 from mgdist.job.model import EmbeddingSpec, ModelSpec
-from mgdist.job.phases import watched
+from mgdist.job.phases import narrowest, watched
 from mgdist.job.shapes import Shape, shapes, tagged
 from mgdist.job.spec import Job
 from mgdist.models.embedding import Embedding, FieldEmbedding
@@ -39,10 +39,11 @@ from mgdist.models.encoders.pretrained import PretrainedEncoder
 from mgdist.models.encoders.recurrent import RecurrentEncoder
 from mgdist.models.encoders.transformer import TransformerEncoder
 from mgdist.models.fusion import ConcatFusion, DeepFusion, GatedFusion
-from mgdist.models.heads import LinearHead, OrdinalHead
+from mgdist.models.heads import LinearHead, OrdinalHead, SumHead
 from mgdist.models.level import Level
 from mgdist.models.network import Network, key_of
 from mgdist.models.pools import AllPool, AttentionPool, LastPool, MaxPool, MeanPool
+from mgdist.models.uncertainty import Uncertainty
 from mgdist_edge.inputs import Input
 from mgdist_edge.table import TableInput
 from mgdist_edge.tags import Tag
@@ -88,11 +89,13 @@ def build(
     labelled, tags = tagged(job), {name for name, task in tasks.items() if isinstance(task, Tag)}
     fusion = _fusion(model, [shape.width for shape in plan]) if len(tags) < len(tasks) else None
     sample_fusion = _fusion(model, [shape.states for shape in labelled]) if tags else None
-    heads = {}
-    for name, task in tasks.items():
-        below = sample_fusion if name in tags else fusion
-        assert below is not None, "each head has the fusion that it reads"
-        heads[name] = _head(task, below.width, reads_classes=model.embedding.bayes is not None and name == first)
+    heads = _heads(
+        job,
+        tasks,
+        fusion.width if fusion is not None else 0,
+        sample_fusion.width if sample_fusion is not None else 0,
+        reads_classes=first if model.embedding.bayes is not None else None,
+    )
     return Network(
         embeddings=embeddings,
         levels=levels,
@@ -106,16 +109,52 @@ def build(
 
 
 def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
-    """Give a network the auxiliary heads that its training needs, on the summaries of levels; they do not ship."""
+    """Give a network what only its training needs and what does not ship.
+
+    These are auxiliary heads on the summaries of levels, and how uncertain each head is, where its weight is learned.
+    """
     levels = watched(job)
     for shape in shapes(job):
         if shape.name in levels:
-            heads = {
-                name: _head(task, shape.states if isinstance(task, Tag) else shape.width, reads_classes=False)
-                for name, task in tasks.items()
-            }
+            heads = _heads(job, tasks, shape.width, shape.states, reads_classes=None)
             network.auxiliary[key_of(shape.name)] = nn.ModuleDict(heads)
+    if job.learns_weights:
+        network.uncertainty = Uncertainty(heads=len(tasks))
     return network
+
+
+def begin_narrow(network: Network, job: Job) -> None:
+    """Let what joins an encoder in a later phase count nothing until it has learned."""
+    for name, share in narrowest(job).items():
+        encoder = cast(Level, network.levels[key_of(name)]).encoder
+        assert isinstance(encoder, MlpEncoder | TransformerEncoder), "checked by conflicts"
+        encoder.begin_narrow(share)
+
+
+def _heads(
+    job: Job, tasks: Mapping[str, Task], width: int, sample_width: int, *, reads_classes: str | None
+) -> dict[str, nn.Module]:
+    """Return a module for each head, in their order.
+
+    Args:
+        job: tells which of them add up what a finer one answers.
+        tasks: what each head answers.
+        width: numbers of the vector that heads of examples read.
+        sample_width: numbers of the vector that heads of samples read.
+        reads_classes: the head whose classes the first of these numbers speak for; None for none.
+    """
+    made: dict[str, nn.Module] = {}
+
+    def head(name: str) -> nn.Module:
+        task = tasks[name]
+        if name not in made and name in job.summed and isinstance(task, Classify) and task.above is not None:
+            made[name] = SumHead(finer=head(task.above.head), parents=task.above.parents, outputs=task.outputs)
+        elif name not in made:
+            read = sample_width if isinstance(task, Tag) else width
+            made[name] = _head(task, read, reads_classes=name == reads_classes)
+        return made[name]
+
+    return {name: head(name) for name in tasks}
 
 
 def _head(task: Task, width: int, *, reads_classes: bool) -> nn.Module:

@@ -1,5 +1,6 @@
 """Heads: the fused vector becomes what the task asks for."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import torch
@@ -66,6 +67,32 @@ class OrdinalHead(nn.Module):
         edges = torch.cat([torch.ones_like(above[:, :1]), above, torch.zeros_like(above[:, :1])], 1)
         shares = (edges[:, :-1] - edges[:, 1:]).clamp(min=self.LEAST)
         return torch.log(shares)
+
+
+class SumHead(nn.Module):
+    """The labels of a finer head, added up: a coarse label is as probable as all that belong to it together.
+
+    It has no weights; what it learns, the finer head learns.
+
+    Args:
+        finer: F -> logits of its labels; it is another head's module, and not one of this.
+        parents: for each of the finer labels, the place of the coarse one.
+        outputs: K coarse labels.
+    """
+
+    LEAST = 1e-6
+    """Probability that a label has at least, so that its logarithm is a number."""
+    members: Tensor
+
+    def __init__(self, *, finer: nn.Module, parents: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        self._finer = (finer,)  # in a tuple, or its weights would be found twice
+        self.register_buffer("members", torch.eye(outputs)[list(parents)])
+
+    def forward(self, fused: Float[Tensor, "B F"]) -> Float[Tensor, "B K"]:
+        """Return the logarithms of the labels' probabilities."""
+        shares = torch.softmax(self._finer[0](fused).float(), 1) @ self.members
+        return torch.log(shares.clamp(min=self.LEAST))
 
 
 def activated(task: Task, outputs: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mgdist.job.phases import Part
 from mgdist.models.pools import RootPool
 
 
@@ -25,20 +26,20 @@ class Level(nn.Module):
         self.pools = nn.ModuleList(pools)
 
     def forward(
-        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
+        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], part: Part | None = None
     ) -> Float[Tensor, "N W"]:
         """Return one vector a unit: those of the pools (and C numbers, with skip).
 
-        What masked samples hold is ignored. ``layers`` of the encoder run, or all where it is None.
+        What masked samples hold is ignored. ``part`` of the encoder runs, or all of it where it is None.
         """
-        states, seen = self.states(samples, mask, layers)
+        states, seen = self.states(samples, mask, part)
         return self.vectors(states, seen, samples, mask)
 
     def states(
-        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
+        self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], part: Part | None = None
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
         """Return what the encoder makes of the samples, and which states are real; what is masked is zero."""
-        given = {} if layers is None else {"layers": layers}
+        given = {} if part is None else {"part": part}
         states, seen = self.encoder(samples * mask.unsqueeze(2), mask, **given)
         return states, seen
 

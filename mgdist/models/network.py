@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mgdist.data.batches import Batch
 from mgdist.job.phases import TOP, Phase
 from mgdist.models.level import Level
+from mgdist.models.uncertainty import ROOM, Uncertainty
 
 
 class Spoken(NamedTuple):
@@ -63,6 +64,7 @@ class Network(nn.Module):
         self.fusion, self.sample_fusion = fusion, sample_fusion
         self.heads = nn.ModuleDict(dict(heads))
         self.auxiliary = nn.ModuleDict()
+        self.uncertainty: Uncertainty | None = None
         self.shares: dict[str, float] = {}
         self.dropout = nn.Dropout(dropout)
         self.dropout_between = nn.Dropout(dropout_between)
@@ -74,12 +76,14 @@ class Network(nn.Module):
         Args:
             batch: with the units of the levels that run.
             phase: tells what runs; all but the auxiliary heads where it is None. Those of a level's auxiliary heads
-                are called as :func:`auxiliary_name` says.
+                are called as :func:`auxiliary_name` says. In training, how uncertain the heads are comes along.
         """
         spoken = list(self._spoken(batch, phase))
         if phase is None:
             return self._answers(spoken, batch)
         found = self._answers(spoken, batch) if phase.heads else {}
+        if self.uncertainty is not None and self.training:
+            found[UNCERTAINTY] = self.uncertainty().expand(len(batch), -1)
         told = dict(zip(phase.levels, spoken, strict=True))
         for level in phase.auxiliary:
             for name, head in cast(nn.ModuleDict, self.auxiliary[key_of(level)]).items():
@@ -107,6 +111,8 @@ class Network(nn.Module):
 
     def rate(self, parameter: str, phase: Phase) -> float:
         """Return the factor of the learning rate that a parameter has in a phase; 0 where it stays as it is."""
+        if parameter.startswith(ROOM):
+            return 1.0  # heads, auxiliary ones too, learn in every phase
         part, auxiliary = self.part_of(parameter)
         names = {key_of(level): level for level in phase.levels}
         if auxiliary:
@@ -143,7 +149,7 @@ class Network(nn.Module):
         vectors: Tensor | None = None
         kept: Tensor | None = None
         runs = list(self.levels) if phase is None else [key_of(level) for level in phase.levels]
-        layers = {} if phase is None else {key_of(level): count for level, count in phase.layers.items()}
+        parts = {} if phase is None else {key_of(level): part for level, part in phase.parts.items()}
         covers = batch.tagged.covers if batch.tagged is not None else (None,) * len(runs)
         for name, units, cover in zip(runs, batch.levels, covers, strict=True):
             if units.members is not None:
@@ -155,7 +161,7 @@ class Network(nn.Module):
             mask = units.mask.to(samples.dtype)
             mask = mask if kept is None or units.members is None else mask * kept[units.members]
             level = cast(Level, self.levels[name])
-            states, seen = level.states(samples, mask, layers.get(name))
+            states, seen = level.states(samples, mask, parts.get(name))
             vectors = level.vectors(states, seen, samples, mask)
             kept = self._kept(mask, units.owners, batch.examples) if self.training and self.unit_dropout else None
             heard = mask.sum(1) if kept is None else mask.sum(1) * kept
@@ -168,6 +174,10 @@ class Network(nn.Module):
         drawn = holds * (torch.rand_like(holds) >= self.unit_dropout)
         left = holds.new_zeros(examples).index_add(0, owners, drawn)
         return torch.where(left[owners] > 0, drawn, holds)
+
+
+UNCERTAINTY = "uncertainty:"
+"""What the logarithms of the heads' variances, (B, H), are called among the outputs; no head has such a name."""
 
 
 def auxiliary_name(level: str, head: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mgdist.compress.choose import Parity
 from mgdist.evaluate.classes import ClassScores
+from mgdist.evaluate.scores import consistent
 from mgdist.report.sentences import plain, point_line
 from mgdist.report.summary import COLUMNS, Summary, commands, rows, sentences
 from mgdist.runs import reported, write
@@ -37,6 +38,7 @@ def report(summary: Summary) -> str:
         "## Heads",
         f"Of {summary.bundle.name} on the test split, run by the edge runtime.",
         *(part for name in summary.tasks for part in _head(name, summary)),
+        *_consistency(summary),
         "## Parity",
         "Against the trained network. Candidates are compared on the validation split, the bundle on the test split.",
         _parities(summary),
@@ -109,6 +111,26 @@ def _parities(summary: Summary) -> str:
     compared: list[tuple[str, Parity]] = [*measured, (summary.bundle.name, summary.parity)]
     cells = [[name, f"{each.difference:.2e}", f"{each.equal:.2%}", f"{each.examples:,}"] for name, each in compared]
     return table(["model", "largest difference of an output", "equal answers", "examples"], cells)
+
+
+def _consistency(summary: Summary) -> Iterator[str]:
+    """Yield how often the answers of coarser heads are those that the finer answers belong to."""
+    heads = list(consistent(summary.shipped))
+    if not heads:
+        return
+    yield "## Consistency"
+    yield "Share of examples whose answer is the one that the answer of the finer head belongs to."
+    measured = [
+        *(
+            (f"{name}, {split}", consistent(scores))
+            for name, pair in (("simple baseline", summary.baseline), ("trained network", summary.network))
+            for split, scores in zip(("valid", "test"), pair, strict=True)
+        ),
+        *((f"{candidate.method}, valid", candidate.consistent) for candidate in summary.candidates),
+        (f"{summary.bundle.name}, test", consistent(summary.shipped)),
+    ]
+    cells = [[name, *(f"{found[head]:.2%}" for head in heads)] for name, found in measured if found]
+    yield table(["model", *heads], cells)
 
 
 def _weights(summary: Summary) -> str:

@@ -97,7 +97,8 @@ def _split(job: Job) -> str:
     by = f" in whole groups of {split.by}" if split.by else ""
     rows = ", valid row by row" if split.valid_by == "row" else ""
     if split.folds is not None:
-        return f"fold {split.fold} of {split.folds}{by} is the test, valid {split.valid:g} of all rows{rows}"
+        folds = f"one for each {split.by}" if split.folds == "each" else f"of {split.folds}{by}"
+        return f"fold {split.fold}, {folds}, is the test; valid {split.valid:g} of all rows{rows}"
     own = [name for name in ("valid", "test") if getattr(source, name, None) is not None]
     drawn = [f"{name} {getattr(split, name):g}" for name in ("valid", "test") if name not in own]
     told = [f"{', '.join(drawn)} of the training rows{by}{rows}"] if drawn else []

@@ -41,9 +41,10 @@ def _told(event: Event) -> str:
             return f"epoch {epoch}  step {step}/{steps}  {pace(event)}"
         case {"event": "epoch", "epoch": epoch, "epochs": epochs}:
             metrics = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in event["metrics"].items())
+            learned = "  ".join(f"{name} {value:.3g}" for name, value in event.get("loss_weights", {}).items())
             return (
                 f"epoch {epoch}/{epochs}  loss {event['loss']:.4f}  valid loss {event['valid_loss']:.4f}  {metrics}"
-                f"{'  best so far' if event.get('best') else ''}"
+                f"{f'  weights {learned}' if learned else ''}{'  best so far' if event.get('best') else ''}"
             )
         case {"event": "candidate", "method": method}:
             return (

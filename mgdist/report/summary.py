@@ -11,11 +11,11 @@ from rich.table import Table
 
 from mgdist.compress.choose import Candidate, Parity, excess
 from mgdist.evaluate.combine import FOLDS
-from mgdist.evaluate.scores import Heads, metric_name, named, quality
+from mgdist.evaluate.scores import Heads, consistent, metric_name, named, quality
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
 from mgdist_edge.tags import Tag
-from mgdist_edge.tasks import Task
+from mgdist_edge.tasks import Classify, Task
 
 if TYPE_CHECKING:  # these bring torch
     from mgdist.search.ensemble import Ensemble
@@ -49,6 +49,7 @@ class Summary:
         parity: of the bundle against the trained network, on the test split.
         candidates: all that were measured.
         chosen: the one that ships.
+        loss_weights: how much the loss of each head counted in the end, where that was learned.
         verdicts: plain words, where the network is no better than chance or the baseline.
         seconds: of each stage.
         taught: the run that was learned from; None for none.
@@ -68,6 +69,7 @@ class Summary:
     parity: Parity
     candidates: tuple[Candidate, ...]
     chosen: Candidate
+    loss_weights: Mapping[str, float]
     verdicts: tuple[str, ...]
     seconds: dict[str, float]
     taught: "Taught | None" = None
@@ -128,6 +130,18 @@ def sentences(summary: Summary) -> list[str]:
         f"Ships {summary.chosen.method}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
     ]
+    for name, share in consistent(summary.shipped).items():
+        task, valid = summary.tasks[name], summary.chosen.consistent.get(name)
+        assert isinstance(task, Classify), "only such a head stands above another"
+        assert task.above is not None, "it stands above another"
+        told.append(
+            f"Consistent: the answer of {name} is the one above that of {task.above.head} in {share:.1%} of the test "
+            f"examples{f', {valid:.1%} of the validation examples' if valid is not None else ''}; of the trained "
+            f"network in {consistent(summary.network[1])[name]:.1%} of the test examples."
+        )
+    if summary.loss_weights:
+        shown = ", ".join(f"{name} {weight:.3g}" for name, weight in summary.loss_weights.items())
+        told.append(f"Weights of the heads' losses, learned: {shown}.")
     if summary.fold is not None:
         by = f" by {summary.job.data.split.by}" if summary.job.data.split.by else ""
         told.append(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mgdist.data.batches import Batch
 from mgdist.job.cost import linear
-from mgdist.job.phases import TOP, Phase
+from mgdist.job.phases import TOP, WHOLE, Phase
 from mgdist.job.shapes import Shape, shapes, tagged, unit_operations
 from mgdist.job.spec import Job
 from mgdist.job.task import TagSpec
@@ -31,7 +31,8 @@ def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int], batch: Batch)
     total = 0
     for name, units in zip(phase.levels, batch.levels, strict=True):
         count, samples = units.mask.shape
-        each = unit_operations(levels[name], samples, phase.layers.get(name))
+        part = phase.parts.get(name, WHOLE)
+        each = unit_operations(levels[name], samples, part.layers, part.width)
         total += (LEARNS if phase.rate(name) else STAYS) * count * each
     top = LEARNS if phase.rate(TOP) else STAYS
     for count, answers, read in _readers(job, outputs, batch):
@@ -48,7 +49,7 @@ def _readers(
 ) -> Iterator[tuple[int, int, Sequence[tuple[Shape, int]]]]:
     """Yield for the heads of examples and for those of samples how often they answer, K, and what they read."""
     tags = {name for name, head in job.heads.items() if isinstance(head, TagSpec)}
-    whole = sum(count for name, count in outputs.items() if name not in tags)
+    whole = sum(count for name, count in outputs.items() if name not in tags and name not in job.summed)
     if whole:
         yield len(batch), whole, [(shape, shape.width) for shape in shapes(job)]
     for name in tags:

@@ -134,7 +134,9 @@ class TorchEngine:
         if group.size() > 1:
             # Anew for each phase: it waits for the gradients of all parameters that could learn when it was made.
             self.model = DistributedDataParallel(
-                self.network, gradient_as_bucket_view=True, find_unused_parameters=bool(phase.layers)
+                self.network,
+                gradient_as_bucket_view=True,
+                find_unused_parameters=any(part.layers is not None for part in phase.parts.values()),
             )
 
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:

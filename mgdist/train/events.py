@@ -56,6 +56,7 @@ class Epoch:
         seconds: for learning and measuring.
         flops: floating-point operations of all workers, of the whole training so far, without measuring.
         losses: mean of all workers for each optimizer step.
+        loss_weights: how much the loss of each head counts at its end, where that is learned.
     """
 
     phase: str
@@ -70,6 +71,7 @@ class Epoch:
     seconds: float
     flops: float
     losses: tuple[float, ...] = field(repr=False)
+    loss_weights: dict[str, float] = field(default_factory=dict)
 
     def metric(self, spec: TrainSpec) -> float:
         """Return the number that a job chooses by."""
@@ -120,7 +122,8 @@ class Recorder:
                     self.board.add_scalar("train/loss", loss, first + place)
                 valid = {**event.metrics, "loss": event.valid_loss}
                 self._scalars(event.done, {f"valid/{name}": value for name, value in valid.items()})
-                self._scalars(event.done, {"train/flops": event.flops})
+                learned = {f"train/weight_{name}": value for name, value in event.loss_weights.items()}
+                self._scalars(event.done, {"train/flops": event.flops, **learned})
                 self.board.add_text("train/phase", event.phase, event.done)
             case never:
                 assert_never(never)

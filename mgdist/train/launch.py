@@ -47,6 +47,7 @@ class Trained:
         epochs: epochs done.
         steps: optimizer steps done.
         parameters: numbers that were learned.
+        loss_weights: how much the loss of each head counted in the best epoch, where that was learned.
     """
 
     weights: Path
@@ -56,6 +57,7 @@ class Trained:
     epochs: int
     steps: int
     parameters: int
+    loss_weights: dict[str, float]
 
     @classmethod
     def open(cls, folder: Path) -> "Trained":
@@ -97,6 +99,7 @@ def _told(job: Job, dataset: Path, folder: Path, reached: Path) -> dict[str, Any
         "epochs": len(progress.history),
         "steps": progress.history[-1].done,
         "parameters": _parameters(job, dataset),
+        "loss_weights": progress.best.loss_weights,
     }
 
 

@@ -17,6 +17,7 @@ from mgdist.evaluate.network import answers
 from mgdist.evaluate.scores import Scores, named, quality, score, total_loss
 from mgdist.job.phases import Phase
 from mgdist.job.spec import Job
+from mgdist.models.uncertainty import ROOM, loss_weights
 from mgdist.train import group
 from mgdist.train.balance import class_weights, shares
 from mgdist.train.checkpoint import Progress
@@ -99,10 +100,16 @@ class Training:
             seconds=time.monotonic() - started,
             flops=flops + (progress.history[-1].flops if progress.history else 0.0),
             losses=losses,
+            loss_weights=self._loss_weights(weights),
         )
         if lesson.learnt and not self._beats(epoch, progress.best):
             return Progress((*progress.history, epoch), progress.weights)
         return Progress((*progress.history, replace(epoch, best=True)), shipped(weights))
+
+    def _loss_weights(self, weights: Weights) -> dict[str, float]:
+        """Return how much the loss of each head counts now, where that is learned."""
+        learned = [value for name, value in weights.items() if name.startswith(ROOM)]
+        return loss_weights(learned[0].tolist(), self.dataset.tasks) if learned else {}
 
     def _measure(self, phase: Phase, weights: Weights) -> dict[str, Scores]:
         """Measure on the validation split what learns in a phase, on what it reads."""
@@ -172,8 +179,8 @@ class Judged(nn.Module):
 
 
 def shipped(weights: Weights) -> Weights:
-    """Return the weights of what ships: all but those of auxiliary heads."""
-    return {name: values for name, values in weights.items() if not name.startswith("auxiliary.")}
+    """Return the weights of what ships: all but those of auxiliary heads, and how uncertain the heads are."""
+    return {name: values for name, values in weights.items() if not name.startswith(("auxiliary.", ROOM))}
 
 
 def measure(network: nn.Module, tasks: Mapping[str, Task], shard: Shard) -> dict[str, Scores]:

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from mgdist.data.batches import Batch, Mix
 from mgdist.job.phases import Phase
-from mgdist.models.network import auxiliary_name
+from mgdist.models.network import UNCERTAINTY, auxiliary_name
+from mgdist.models.uncertainty import share
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
@@ -36,7 +37,7 @@ def loss(
     """Return the mean loss of a batch: of all heads together, each with its weight.
 
     Args:
-        outputs: of each head.
+        outputs: of each head; and how uncertain they are, where that is learned.
         batch: with the targets, and with a teacher's answers where they are looked at.
         tasks: what each head answers.
         weights: how much the loss of a head counts; 1 where it has none.
@@ -54,9 +55,25 @@ def loss(
         aim = partial(of_teacher, task, outputs[name], temperature=temperature)
         return (1 - teacher) * mine + teacher * _mixed(aim, batch.taught[name].to(outputs[name].device), batch.mix)
 
-    total = sum(weights.get(name, 1.0) * told(name, task) for name, task in tasks.items())
+    losses = {name: told(name, task) for name, task in tasks.items()}
+    if UNCERTAINTY in outputs:
+        return uncertain(losses, outputs[UNCERTAINTY].float().mean(0), tasks)
+    total = sum(weights.get(name, 1.0) * each for name, each in losses.items())
     assert isinstance(total, Tensor), "there is a head at least"
     return total
+
+
+def uncertain(
+    losses: Mapping[str, Float[Tensor, ""]], log_variances: Float[Tensor, " H"], tasks: Mapping[str, Task]
+) -> Float[Tensor, ""]:
+    """Return the losses of all heads together, each divided by the variance of its head.
+
+    Half of the logarithm of each variance is added, so that none grows without end. After Kendall, Gal and Cipolla,
+    "Multi-Task Learning Using Uncertainty to Weigh Losses", CVPR 2018.
+    """
+    shares = log_variances.new_tensor([share(task) for task in tasks.values()])
+    of_heads = torch.stack([losses[name] for name in tasks])
+    return (shares * torch.exp(-log_variances) * of_heads + log_variances / 2).sum()
 
 
 def of_phase(
@@ -96,6 +113,7 @@ def of_phase(
     unfused = replace(batch, mix=None) if batch.mix is not None and batch.mix.fused else batch
     for level, weight in phase.auxiliary.items():
         spoken = {name: outputs[auxiliary_name(level, name)] for name in tasks}
+        spoken |= {UNCERTAINTY: outputs[UNCERTAINTY]} if UNCERTAINTY in outputs else {}
         parts.append(weight * aim(spoken, unfused))
     total = sum(parts)
     assert isinstance(total, Tensor), "a phase has heads that learn"

@@ -8,7 +8,7 @@ from torch import nn
 from mgdist.data.dataset import Dataset
 from mgdist.job.phases import phases
 from mgdist.job.spec import Job
-from mgdist.models.build import build, watch
+from mgdist.models.build import begin_narrow, build, watch
 from mgdist.models.pretrained import begin_with_checkpoints, lr_factors
 from mgdist.train import group
 from mgdist.train.engine import engine
@@ -24,6 +24,7 @@ def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
     assert job.train.distil is None or dataset.teacher is not None, "a teacher has answered before"
     torch.manual_seed(job.seed)
     network = watch(build(job, dataset.inputs, dataset.tasks, dataset.seen), job, dataset.tasks)
+    begin_narrow(network, job)
     begin_with_checkpoints(network, job)
     network.slow_down(lr_factors(job))
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.

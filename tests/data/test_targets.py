@@ -10,6 +10,7 @@ from mgdist.data.targets import encode, fit_task, strata
 from mgdist.errors import DataError
 from mgdist.job.spec import Job
 from mgdist.job.task import ClassifySpec, Head, MultiLabelSpec, OrdinalSpec, RegressSpec
+from mgdist_edge.above import Above
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
 from tests.data.rows import files
 
@@ -178,3 +179,27 @@ def test_a_stated_order_may_have_a_label_that_only_the_test_has() -> None:
     task = {"kind": "ordinal", "label": "size", "order": ["small", "middle", "large"]}
     made = split(Given(train, test=given(answer=["middle"]).train), asked(task))
     assert made.test.targets["answer"] == ["middle"]
+
+
+NESTED = {
+    "kind": "several",
+    "heads": {
+        "coarse": {"kind": "classify", "label": "group", "above": "fine"},
+        "fine": {"kind": "classify", "label": "label"},
+    },
+}
+
+
+def test_which_coarse_label_a_fine_one_belongs_to_is_what_the_training_rows_say() -> None:
+    made = split(given(coarse=["x", "y", "x"] * 10, fine=["a", "b", "c"] * 10), asked(NESTED))
+    assert made.tasks["coarse"] == Classify(("x", "y"), Above("fine", (0, 1, 0)))
+    assert made.tasks["fine"] == Classify(("a", "b", "c"))
+
+
+def test_a_fine_label_with_two_coarse_ones_is_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        split(given(coarse=["x", "y", "x"] * 10, fine=["a", "b", "b"] * 10), asked(NESTED))
+    assert str(caught.value) == (
+        "task.heads.coarse.above: expected one label of coarse for each of fine; 'b' stands with 'y' in one row and "
+        "with 'x' in another; mend the rows, or leave it out"
+    )

@@ -8,6 +8,7 @@ from mgdist.evaluate.labels import LabelScores, score_labels
 from mgdist.evaluate.scores import (
     Scores,
     as_json,
+    consistent,
     from_json,
     metric_name,
     named,
@@ -18,6 +19,7 @@ from mgdist.evaluate.scores import (
     verdict,
 )
 from mgdist.evaluate.values import ValueScores, score_values
+from mgdist_edge.above import Above
 from mgdist_edge.names import ONLY_HEAD
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task
 
@@ -180,3 +182,14 @@ def test_of_several_heads_the_verdict_names_the_one_that_lags() -> None:
         "The network has learned nothing at tags: its micro F1 of 0.1000 is what always naming the frequent labels "
         "gives. Change train.lr or the encoders.",
     )
+
+
+def test_how_often_a_coarse_answer_is_the_one_above_the_fine_answer_is_measured_and_kept() -> None:
+    tasks = {"fine": Classify(("a", "b", "c")), "coarse": Classify(("x", "y"), Above("fine", (0, 1, 0)))}
+    fine, coarse = np.eye(3)[[0, 1, 2, 2]], np.eye(2)[[0, 1, 1, 0]]
+    targets = {"fine": np.array([0, 1, 2, 0]), "coarse": np.array([1, 1, 1, 1])}
+    found = score(tasks, {"fine": fine, "coarse": coarse}, targets)
+    assert consistent(found) == {"coarse": 0.75}
+    assert named(found)["coarse.consistent"] == 0.75
+    assert "fine.consistent" not in named(found)
+    assert from_json(json.loads(json.dumps(as_json(found)))) == found

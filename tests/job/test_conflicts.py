@@ -77,7 +77,7 @@ def test_two_inputs_and_two_heads_contradict_nothing() -> None:
         ),
         (
             {"task": HEADS["price"], "model": {"embedding": {"bayes": {}}}},
-            "model.embedding.bayes: needs a first head that classifies; leave it out",
+            "model.embedding.bayes: needs a first head that classifies with weights of its own; leave it out",
         ),
     ],
 )

@@ -41,7 +41,7 @@ GROW = "train.strategy.steps.0"
         ),
         (
             {"train__strategy": {"kind": "grow", "steps": [{}]}},
-            f"{GROW}: expected units or layers, of which there is less; got neither",
+            f"{GROW}: expected units, layers or width, of which there is less; got none of them",
         ),
         (
             {"train__strategy": {"kind": "grow", "steps": [{"units": {"sentence": 1}}]}},
@@ -51,6 +51,25 @@ GROW = "train.strategy.steps.0"
         (
             {"train__strategy": {"kind": "grow", "steps": [{"layers": {"word": 1}}]}},
             f"{GROW}.layers.word: expected a transformer or an mlp; got conv",
+        ),
+        (
+            {"train__strategy": {"kind": "grow", "steps": [{"width": {"word": 0.5}}]}},
+            f"{GROW}.width.word: expected a transformer, or an mlp of several layers; got conv",
+        ),
+        (
+            {
+                "train__strategy": {"kind": "grow", "steps": [{"width": {"word": 0.5}}]},
+                "granularities__word__encoder": {"kind": "mlp", "layers": 1},
+            },
+            f"{GROW}.width.word: expected a transformer, or an mlp of several layers; got an mlp of one layer",
+        ),
+        (
+            {"train__strategy": {"kind": "grow", "steps": [{"width": {"page": 0.5}}]}},
+            f"{GROW}.width: expected granularities of the job, word, sentence; got page",
+        ),
+        (
+            {"train__strategy": {"kind": "grow", "steps": [{"width": {"word": 1.0}}]}},
+            f"{GROW}.width.word: expected less than 1; got 1.0",
         ),
         (
             {"train__sampling": "balanced", "train__class_weights": "balanced"},

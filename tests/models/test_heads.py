@@ -1,8 +1,10 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 
-from mgdist.models.heads import LinearHead, OrdinalHead, activated
+from mgdist.models.heads import LinearHead, OrdinalHead, SumHead, activated
 from mgdist.train.losses import cross_entropy
 from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress
 
@@ -90,3 +92,26 @@ def test_an_ordinal_answer_is_what_the_head_gives_and_sums_to_one():
     shares = activated(Ordinal(LABELS), logs)
     assert torch.allclose(shares, logs.exp(), atol=1e-5)
     assert np.allclose(shares.sum(1).detach(), 1, atol=1e-6)
+
+
+def test_a_sum_head_adds_up_what_the_finer_labels_have_and_has_no_weights():
+    torch.manual_seed(0)
+    fine = LinearHead(width=4, outputs=3)
+    head = SumHead(finer=fine, parents=(0, 1, 0), outputs=2)
+    fused = torch.randn(20, 4)
+    shares = torch.softmax(fine(fused), 1)
+    expected = torch.stack([shares[:, 0] + shares[:, 2], shares[:, 1]], 1)
+    assert torch.allclose(activated(Classify(("x", "y")), head(fused)), expected, atol=1e-5)
+    assert not list(head.parameters())
+    copied_fine, copied = copy.deepcopy((fine, head))
+    with torch.no_grad():
+        copied_fine.linear.weight.zero_()
+    assert not torch.allclose(copied(fused), head(fused)), "a copy adds up what its own copy of the finer head answers"
+
+
+def test_what_a_sum_head_learns_the_finer_head_learns():
+    fine = LinearHead(width=4, outputs=3)
+    head = SumHead(finer=fine, parents=(0, 1, 0), outputs=2)
+    cross_entropy(head(torch.randn(5, 4)), torch.zeros(5, dtype=torch.int64), smoothing=0.0).backward()
+    assert fine.linear.weight.grad is not None
+    assert fine.linear.weight.grad.abs().sum() > 0

@@ -81,6 +81,7 @@ def summary(folder: Path, *, classes: int = 3, **changed: object) -> Summary:
         "parity": Parity(difference=0.02, equal=0.97, examples=120),
         "candidates": (FLOAT32, replace(INT8, method="int4", quality=0.5), INT8),
         "chosen": INT8,
+        "loss_weights": {},
         "verdicts": ("The network is below the simple baseline.",),
         "seconds": {"data": 1.23, "train": 40.0},
     }

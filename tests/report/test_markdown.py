@@ -1,11 +1,16 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mgdist.errors import RunError
+from mgdist.evaluate.classes import ClassScores
+from mgdist.evaluate.scores import Scores
 from mgdist.report.markdown import MOST_CLASSES, report, write_report
-from tests.report.summaries import scores, several, summary
+from mgdist_edge.above import Above
+from mgdist_edge.tasks import Classify
+from tests.report.summaries import FLOAT32, INT8, LABELS, scores, several, summary
 
 HEAD = "answer: classify"
 
@@ -89,3 +94,34 @@ def test_the_report_is_written_beside_the_bundle(tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"none/\.report\.md\.\d+: No such file or directory; see to it, then submit"):
         write_report(summary(tmp_path / "none"))
+
+
+def test_how_often_coarse_and_fine_answers_agree_is_told_of_each_model(tmp_path: Path) -> None:
+    def nested(share: float) -> dict[str, Scores]:
+        coarse = scores(0.9)
+        assert isinstance(coarse, ClassScores)
+        return {"fine": scores(0.9), "coarse": replace(coarse, consistent=share)}
+
+    run = summary(
+        tmp_path,
+        tasks={"fine": Classify(LABELS), "coarse": Classify(LABELS, Above("fine", (0, 1, 2)))},
+        network=(nested(0.91), nested(0.92)),
+        baseline=(nested(0.81), nested(0.82)),
+        shipped=nested(0.93),
+        candidates=(replace(FLOAT32, consistent={"coarse": 0.94}), replace(INT8, consistent={"coarse": 0.95})),
+        chosen=replace(INT8, consistent={"coarse": 0.95}),
+    )
+    rows = section(report(run), "Consistency")
+    assert [row.split(" | ")[1].rstrip(" |") for row in rows] == [
+        *("coarse", "--:", "81.00%", "82.00%", "91.00%", "92.00%", "94.00%", "95.00%", "93.00%")
+    ]
+    assert (
+        "Consistent: the answer of coarse is the one above that of fine in 93.0% of the test examples, 95.0% of the "
+        "validation examples; of the trained network in 92.0% of the test examples." in report(run)
+    )
+    assert "## Consistency" not in report(summary(tmp_path))
+
+
+def test_weights_that_were_learned_are_told(tmp_path: Path) -> None:
+    told = report(summary(tmp_path, loss_weights={"fine": 0.53219, "coarse": 2.0}))
+    assert "Weights of the heads' losses, learned: fine 0.532, coarse 2." in told

@@ -82,3 +82,19 @@ def test_the_teacher_and_the_ensemble_are_told() -> None:
     lines = shown(search=search, train__distil={"teacher": "/runs/large", "weight": 0.5})
     assert "teacher       /runs/large; weight 0.5, temperature 2, in every phase" in lines
     assert "search        3 trials of 5 epochs over train.lr; the 2 best become an ensemble by mean" in lines
+
+
+def test_how_rows_are_held_out_is_told() -> None:
+    assert "split         valid 0.1, test 0.2 of the training rows" in shown(data__split={"test": 0.2})
+    grouped = {"by": "site", "valid_by": "row"}
+    assert "split         valid 0.1, test 0.1 of the training rows in whole groups of site, valid row by row" in shown(
+        data__split=grouped
+    )
+    source = {"kind": "files", "train": "train.csv", "test": "test.csv"}
+    assert "split         valid 0.1 of the training rows; test of the source" in shown(data__source=source)
+    source["valid"] = "valid.csv"
+    assert "split         valid and test of the source" in shown(data__source=source)
+    folds = {"folds": 5, "fold": 2}
+    assert "split         fold 2, of 5, is the test; valid 0.1 of all rows" in shown(data__split=folds)
+    each = {"by": "site", "folds": "each"}
+    assert "split         fold 0, one for each site, is the test; valid 0.1 of all rows" in shown(data__split=each)

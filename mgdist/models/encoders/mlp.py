@@ -1,7 +1,13 @@
 """Each sample by itself, through hidden layers."""
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from mgdist.job.cost import kept
+from mgdist.job.phases import WHOLE, Part
+from mgdist.models.narrow import NarrowLinear
 
 
 class MlpEncoder(nn.Module):
@@ -18,13 +24,23 @@ class MlpEncoder(nn.Module):
 
     def __init__(self, *, channels: int, width: int, layers: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(width if layer else channels, width) for layer in range(layers))
+        self.width = width
+        self.layers = nn.ModuleList(NarrowLinear(width if layer else channels, width) for layer in range(layers))
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], part: Part = WHOLE
     ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
-        """Return the states, zero where masked, and their mask; of the first ``layers``, or of all."""
-        for layer in self.layers[:layers]:
-            x = self.dropout(layer(x).relu())
-        return x * mask.unsqueeze(2), mask
+        """Return the states, zero where masked, and their mask; of a part of the layers, or of all."""
+        *hidden, last = self.layers[: part.layers]
+        for layer in hidden:
+            x = self.dropout(layer(x, self._kept(part.width)).relu())
+        return self.dropout(last(x).relu()) * mask.unsqueeze(2), mask
+
+    def begin_narrow(self, share: float) -> None:
+        """Let the hidden numbers beyond a share count nothing at first."""
+        for layer in list(self.layers)[1:]:
+            cast(NarrowLinear, layer).ignore(kept(self.width, share))
+
+    def _kept(self, share: float) -> int | None:
+        return kept(self.width, share) if share < 1 else None

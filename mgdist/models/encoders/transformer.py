@@ -1,10 +1,15 @@
 """All samples at once: self-attention."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mgdist.job.cost import kept
+from mgdist.job.phases import WHOLE, Part
 from mgdist.models.masking import softmax
+from mgdist.models.narrow import NarrowLinear
 
 
 class TransformerEncoder(nn.Module):
@@ -43,14 +48,19 @@ class TransformerEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(
-        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], layers: int | None = None
+        self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], part: Part = WHOLE
     ) -> tuple[Float[Tensor, "N S D"], Float[Tensor, "N S"]]:
-        """Return the states, zero where masked, and their mask; of the first ``layers``, or of all."""
+        """Return the states, zero where masked, and their mask; of a part of the blocks, or of all."""
         x = self.project(x)
         x = x if self.places is None else x + self.places[: x.shape[1]]
-        for block in self.blocks[:layers]:
-            x = block(x, mask)
+        for block in self.blocks[: part.layers]:
+            x = block(x, mask, part.width)
         return self.norm(x) * mask.unsqueeze(2), mask
+
+    def begin_narrow(self, share: float) -> None:
+        """Let the hidden numbers beyond a share count nothing at first."""
+        for block in self.blocks:
+            cast(Block, block).feed.begin_narrow(share)
 
 
 class Block(nn.Module):
@@ -68,14 +78,39 @@ class Block(nn.Module):
         self.before_attention = nn.LayerNorm(width)
         self.attention = Attention(width=width, heads=heads)
         self.before_feed = nn.LayerNorm(width)
-        self.feed = nn.Sequential(nn.Linear(width, expansion * width), nn.ReLU(), nn.Linear(expansion * width, width))
+        self.feed = Feed(width=width, hidden=expansion * width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Float[Tensor, "N S D"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
+    def forward(
+        self, x: Float[Tensor, "N S D"], mask: Float[Tensor, "N S"], share: float = 1.0
+    ) -> Float[Tensor, "N S D"]:
         """Return states; those of masked samples are finite, and nobody looks at them."""
         x = x + self.dropout(self.attention(self.before_attention(x), mask))
-        fed: Tensor = x + self.dropout(self.feed(self.before_feed(x)))
+        fed: Tensor = x + self.dropout(self.feed(self.before_feed(x), share))
         return fed
+
+
+class Feed(nn.Sequential):
+    """A wide layer with ReLU, and one back to the width of the states.
+
+    Args:
+        width: D.
+        hidden: numbers between the two layers.
+    """
+
+    def __init__(self, *, width: int, hidden: int) -> None:
+        super().__init__(NarrowLinear(width, hidden), nn.ReLU(), NarrowLinear(hidden, width))
+        self.hidden = hidden
+
+    def forward(self, x: Float[Tensor, "N S D"], share: float = 1.0) -> Float[Tensor, "N S D"]:
+        """Return as many numbers as came in, of a share of the hidden ones."""
+        wide, relu, back = self
+        fed: Tensor = back(relu(wide(x, kept(self.hidden, share) if share < 1 else None)))
+        return fed
+
+    def begin_narrow(self, share: float) -> None:
+        """Let the hidden numbers beyond a share count nothing at first."""
+        cast(NarrowLinear, self[2]).ignore(kept(self.hidden, share))
 
 
 class Attention(nn.Module):
