@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from mgdist_edge.answers import Label
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
 from mgdist_edge.raws import Handed
 from mgdist_edge.runtime import Floats, Runtime
-from mgdist_edge.tasks import Answer, Label
+from mgdist_edge.tasks import Answer
 from mgdist_edge.views import Views
 
 

@@ -4,7 +4,6 @@ Legend: K outputs of a head.
 """
 
 import math
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -12,111 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist_edge.above import Above, read_above
+from mgdist_edge.answers import Future, Label, Labels, Values, most_probable
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields
 from mgdist_edge.tags import Tag, Tags
 
 Floats = NDArray[np.float32]
 _MOST = 100_000
-
-
-@dataclass(frozen=True)
-class Label:
-    """One label of several.
-
-    Attributes:
-        label: the most probable one.
-        probability: its probability.
-        probabilities: of all labels, in the order of the manifest.
-    """
-
-    label: str
-    probability: float
-    probabilities: Mapping[str, float]
-
-    def top(self, count: int) -> dict[str, float]:
-        """Return the ``count`` most probable labels, the most probable first."""
-        return _top(self.probabilities, count)
-
-    def as_json(self, top: int | None = None) -> dict[str, object]:
-        """Return it for a machine; with the ``top`` most probable labels only, where a number is given."""
-        shown = self.probabilities if top is None else self.top(top)
-        return {"label": self.label, "probability": _short(self.probability), "probabilities": _shortened(shown)}
-
-    def lines(self, top: int) -> Iterator[str]:
-        """Yield it for people, one label a line."""
-        yield from (f"{value:7.2%}  {label}" for label, value in self.top(top).items())
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Any number of labels.
-
-    Attributes:
-        labels: those that are more probable than not, the most probable first.
-        probabilities: of all labels, each for itself, in the order of the manifest.
-    """
-
-    labels: tuple[str, ...]
-    probabilities: Mapping[str, float]
-
-    def as_json(self, top: int | None = None) -> dict[str, object]:
-        """Return it for a machine; with the ``top`` most probable labels only, where a number is given."""
-        shown = self.probabilities if top is None else _top(self.probabilities, top)
-        return {"labels": list(self.labels), "probabilities": _shortened(shown)}
-
-    def lines(self, top: int) -> Iterator[str]:
-        """Yield it for people: all that apply, and as many of the others as fill ``top`` lines."""
-        ranked = _top(self.probabilities, max(top, len(self.labels)))
-        yield from (
-            f"{value:7.2%}  {label}{'' if label in self.labels else ' (no)'}" for label, value in ranked.items()
-        )
-
-
-@dataclass(frozen=True)
-class Values:
-    """Numbers by name."""
-
-    values: Mapping[str, float]
-
-    def as_json(self, top: int | None = None) -> dict[str, object]:
-        """Return it for a machine; ``top`` says nothing here."""
-        return {"values": _shortened(self.values)}
-
-    def lines(self, top: int) -> Iterator[str]:
-        """Yield it for people, one number a line; ``top`` says nothing here."""
-        yield from (f"{value:12.6g}  {name}" for name, value in self.values.items())
-
-
-@dataclass(frozen=True)
-class Future:
-    """The readings that follow, by channel.
-
-    Attributes:
-        values: the reading of each step, or its median.
-        quantiles: by channel, the reading of each step that is not exceeded with a probability; none where the mean
-            is foretold.
-    """
-
-    values: Mapping[str, tuple[float, ...]]
-    quantiles: Mapping[str, Mapping[float, tuple[float, ...]]]
-
-    def as_json(self, top: int | None = None) -> dict[str, object]:
-        """Return it for a machine; ``top`` says nothing here."""
-        told: dict[str, object] = {"forecast": {name: list(map(_short, each)) for name, each in self.values.items()}}
-        if self.quantiles:
-            told["quantiles"] = {
-                name: {f"{share:g}": list(map(_short, each)) for share, each in found.items()}
-                for name, found in self.quantiles.items()
-            }
-        return told
-
-    def lines(self, top: int) -> Iterator[str]:
-        """Yield it for people, one channel a line, with its first ``top`` steps."""
-        for name, each in self.values.items():
-            more = " ..." if len(each) > top else ""
-            yield f"{name}: {' '.join(f'{value:.6g}' for value in each[:top])}{more}"
-
 
 Answer = Label | Labels | Values | Future | Tags
 
@@ -180,7 +81,9 @@ class MultiLabel:
     def answer(self, outputs: Floats) -> Labels:
         """Return what the K outputs say."""
         probabilities = dict(zip(self.labels, outputs.tolist(), strict=True))
-        return Labels(tuple(label for label, value in _top(probabilities, None).items() if value >= 0.5), probabilities)
+        return Labels(
+            tuple(label for label, value in most_probable(probabilities, None).items() if value >= 0.5), probabilities
+        )
 
 
 @dataclass(frozen=True)
@@ -388,15 +291,3 @@ def _numbers(fields: Fields, name: str, count: int) -> tuple[float, ...]:
 def _likeliest(labels: tuple[str, ...], outputs: Floats) -> Label:
     best = int(outputs.argmax())
     return Label(labels[best], float(outputs[best]), dict(zip(labels, outputs.tolist(), strict=True)))
-
-
-def _top(probabilities: Mapping[str, float], count: int | None) -> dict[str, float]:
-    return dict(sorted(probabilities.items(), key=lambda item: -item[1])[:count])
-
-
-def _shortened(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: _short(value) for name, value in values.items()}
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")

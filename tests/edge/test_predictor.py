@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 import mgdist_edge
+from mgdist_edge.answers import Label
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
 from mgdist_edge.predictor import Predictor, load
-from mgdist_edge.tasks import Label
 from tests.edge import network
 from tests.edge.conftest import LABELS, documents, fitted
 

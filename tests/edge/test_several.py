@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mgdist.export.bundle import bundle
+from mgdist_edge.answers import Label, Values
 from mgdist_edge.bench import bench
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cli import main
@@ -17,7 +18,6 @@ from mgdist_edge.golden import Golden
 from mgdist_edge.predictor import Predictor, load
 from mgdist_edge.runtime import Runtime
 from mgdist_edge.selftest import selftest
-from mgdist_edge.tasks import Label, Values
 from tests.edge import pair
 from tests.edge.damage import Pieces
 from tests.edge.test_bundle import refusal

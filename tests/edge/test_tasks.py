@@ -3,22 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from mgdist_edge.answers import Label, Labels, Values
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields
-from mgdist_edge.tasks import (
-    Classify,
-    Label,
-    Labels,
-    MultiLabel,
-    Ordinal,
-    Regress,
-    Task,
-    Values,
-    is_possible,
-    labels_of,
-    read_task,
-    task_json,
-)
+from mgdist_edge.tasks import Classify, MultiLabel, Ordinal, Regress, Task, is_possible, labels_of, read_task, task_json
 
 STARS = ("one", "two", "three", "four", "five")
 TASKS: dict[str, Task] = {

@@ -18,6 +18,7 @@ from mgdist.export.candidates import candidates, open_candidates, ship
 from mgdist.export.litert_route import convert
 from mgdist.export.verify import answers, parity
 from mgdist.job.spec import Job
+from mgdist_edge.answers import Label
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cli import main
 from mgdist_edge.errors import SelftestError
@@ -26,7 +27,6 @@ from mgdist_edge.predictor import load
 from mgdist_edge.selftest import selftest
 from mgdist_edge.summary import summary
 from mgdist_edge.tags import Tag, Tags
-from mgdist_edge.tasks import Label
 from tests.data.tags import LABELS, LEVELS, tag_job, write
 from tests.export.line import CREATED, network_of
 
