@@ -45,5 +45,6 @@ def test_silence_is_the_floor() -> None:
 
 
 def test_what_is_behind_the_longest_is_not_looked_at() -> None:
-    np.testing.assert_array_equal(spectrum().of(READINGS, 7), spectrum().of(READINGS)[:7])
+    # A product of other sizes is added up in another order, so that the last digit may differ.
+    np.testing.assert_allclose(spectrum().of(READINGS, 7), spectrum().of(READINGS)[:7], rtol=1e-12)
     np.testing.assert_array_equal(spectrum().of(READINGS, 700), spectrum().of(READINGS))
