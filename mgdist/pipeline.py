@@ -21,7 +21,7 @@ from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
 from mgdist.job.folds import at_fold, require_folds
-from mgdist.job.point import as_document, at_point, cutting
+from mgdist.job.point import as_document, at_point, cutting, untaught
 from mgdist.job.search import EnsembleSpec
 from mgdist.job.spec import Job
 from mgdist.report.folds import CrossValidation, write_folds
@@ -30,7 +30,7 @@ from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
 from mgdist.runs import Done, Run, digest
 from mgdist.search.results import Searched, trained_at
-from mgdist.search.teacher import Taught, teach, teacher_of
+from mgdist.search.teacher import FinishedRun, Taught, teach, teacher_of
 
 if TYPE_CHECKING:
     from mgdist.evaluate.network import Evaluated
@@ -89,8 +89,9 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
     """Do all stages of a job."""
     with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train):
         line = Line(run, ray)
+        teaching = teacher_of(job)  # one that cannot teach is told of before any work
         data = line.read()
-        taught = line.teach(data)
+        taught = line.teach(data, teaching)
         found = line.search(data, taught)
         together = line.ensemble(data, found)
         best, point = line.best(found)
@@ -126,7 +127,6 @@ class Line:
     def read(self) -> Done[Dataset]:
         """Read, split, fit and cut the data. Ray and torch start meanwhile, since what follows will need them."""
         job = self.run.job
-        teacher_of(job)  # one that cannot teach is told of before any work
 
         def work(folder: Path) -> None:
             # Beside, not in a thread: reading holds Python's lock, and Ray would start three seconds later.
@@ -143,13 +143,11 @@ class Line:
             self.ray.start()
         return self.run.stage("data", *given, do=work, load=Dataset.open)
 
-    def teach(self, data: Done[Dataset]) -> Done[Taught] | None:
+    def teach(self, data: Done[Dataset], run: FinishedRun | None) -> Done[Taught] | None:
         """Let the run that the job learns from answer for the training rows, before anything is trained."""
-        job = self.run.job
-        run = teacher_of(job)
         if run is None:
             return None
-        work = partial(teach, run, job, data.value)
+        work = partial(teach, run, self.run.job, data.value)
         return self.run.stage("teach", data.digest, run.given, run.sha256, do=work, load=Taught.open)
 
     def search(self, data: Done[Dataset], taught: Done[Taught] | None) -> Done[Searched] | None:
@@ -310,12 +308,6 @@ def _parts(job: Job, *names: str) -> dict[str, Any]:
 def _searched(job: Job) -> Job:
     """Return a job without what changes nothing in its search: the combining of its winners, and how they teach."""
     assert job.search is not None, "the job asks for a search"
-    ensemble, distil = job.search.ensemble, job.train.distil
+    ensemble = job.search.ensemble
     kept = None if ensemble is None else EnsembleSpec(winners=ensemble.winners)
-    taught = None if distil is None or distil.of_ensemble else distil
-    return job.model_copy(
-        update={
-            "search": job.search.model_copy(update={"ensemble": kept}),
-            "train": job.train.model_copy(update={"distil": taught}),
-        }
-    )
+    return untaught(job).model_copy(update={"search": job.search.model_copy(update={"ensemble": kept})})

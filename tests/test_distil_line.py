@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_line import JOB, WORDS, done, edge, mgdist
+from tests.test_line import JOB, done, edge, mgdist, write_rows
 
 SEARCH = """\
 search:
@@ -23,12 +23,7 @@ DISTIL = "train: {epochs: 4, batch_size: 16, lr: 0.02, distil: {teacher: TEACHER
 
 def written(folder: Path, name: str, teacher: str, *, search: bool) -> Path:
     """Write a job that learns from a teacher, and its rows."""
-    rows = []
-    for number in range(240):
-        label = list(WORDS)[number % 3]
-        word = WORDS[label].split()[number // 3 % 5]
-        rows.append({"text": f"This is about a {word}. It came as number {number}.\n\nNobody saw it.", "label": label})
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(folder / "train.jsonl")
     begin, _, rest = JOB.partition("train: {epochs")
     end = rest[rest.index("compress:") :]
     text = begin + DISTIL.replace("TEACHER", teacher) + "\n" + (SEARCH if search else "") + end

@@ -36,15 +36,19 @@ WORDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("line")
+def write_rows(path: Path) -> None:
     rows = []
     for number in range(240):
         label = list(WORDS)[number % 3]
         word = WORDS[label].split()[number // 3 % 5]
         rows.append({"text": f"This is about a {word}. It came as number {number}.\n\nNobody saw it.", "label": label})
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("line")
+    write_rows(folder / "train.jsonl")
     text = JOB.replace("TRAIN", str(folder / "train.jsonl")).replace("RUNS", str(folder / "runs"))
     (folder / "tiny.yaml").write_text(text)
     return folder / "tiny.yaml"

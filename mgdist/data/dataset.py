@@ -89,7 +89,7 @@ class Shard:
         """Return those outputs of a head for the whole split that belong to some rows."""
         if self.tagged is None or head not in self.tagged.heads:
             return outputs[rows]
-        return outputs[self.tagged.rows(rows)[0]]
+        return outputs[self.tagged.places(rows)]
 
     @cached_property
     def raws(self) -> Mapping[str, Sequence[Raw]]:

@@ -3,7 +3,7 @@
 Legend: R rows, G groups, K classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ DRAWS = 100
 """Random draws of groups that are compared."""
 
 
-def named(groups: Sequence[str]) -> tuple[str, ...]:
-    """Return the groups that there are, numbers by their size and text by the alphabet."""
-    found = set(groups)
+def named(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the groups or labels that there are, numbers by their size and text by the alphabet."""
+    found = set(names)
     if all(name.removeprefix("-").isdecimal() for name in found):
         return tuple(sorted(found, key=lambda name: (int(name), name)))
     return tuple(sorted(found))

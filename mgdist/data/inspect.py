@@ -5,7 +5,7 @@ from typing import assert_never
 
 from mgdist.data.sources.docstrings import COLUMNS, root_of
 from mgdist.data.sources.examples import Columns, columns_of_job
-from mgdist.data.sources.files import addresses, columns_of_split, find, rows_of
+from mgdist.data.sources.files import addresses, find, rows_of
 from mgdist.data.sources.folders import COLUMNS as FOLDERS
 from mgdist.data.sources.folders import files_below, folders_of
 from mgdist.errors import DataError
@@ -48,4 +48,4 @@ def _inspect_files(spec: FilesSpec, columns: Columns) -> None:
             continue
         files = find(address, field)
         for path in files.paths:
-            next(rows_of(files, path, field, columns_of_split(field, columns)), None)
+            next(rows_of(files, path, field, columns.of_split(field.rpartition(".")[2])), None)

@@ -43,11 +43,12 @@ class Tagged:
         """Return the same samples where only some levels are read."""
         return replace(self, spans=tuple(self.spans[place] for place in places))
 
-    def rows(self, rows: Rows) -> tuple[Rows, Rows]:
-        """Return the places (T,) of the samples of some examples, and how many each example has, (B,)."""
+    def places(self, rows: Rows) -> Rows:
+        """Return where the samples of some examples stand among all of them, (T,)."""
         starts, counts = self.first[rows], self.first[rows + 1] - self.first[rows]
         ends = np.cumsum(counts)
-        return np.repeat(starts - ends + counts, counts) + np.arange(counts.sum()), counts
+        found: Rows = np.repeat(starts - ends + counts, counts) + np.arange(counts.sum())
+        return found
 
     def covers(self, rows: Rows, levels: Sequence[Units]) -> tuple[Rows | None, ...]:
         """Return for each level the state that each sample of some examples reads: its place in (N x S,).

@@ -11,6 +11,7 @@ from typing import Any, assert_never, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist.data.groups import named
 from mgdist.data.sources.examples import Examples
 from mgdist.data.sources.parse import Target
 from mgdist.errors import DataError
@@ -196,8 +197,8 @@ def _field(name: str, heads: Mapping[str, Head]) -> str:
 
 
 def _counted(rare: Mapping[str, int]) -> str:
-    named = [f"{label!r} has {count} example{'s' * (count > 1)}" for label, count in list(rare.items())[:5]]
-    return ", ".join(named) + (f", and {len(rare) - 5} labels more" if len(rare) > 5 else "")
+    told = [f"{label!r} has {count} example{'s' * (count > 1)}" for label, count in list(rare.items())[:5]]
+    return ", ".join(told) + (f", and {len(rare) - 5} labels more" if len(rare) > 5 else "")
 
 
 def _sorted(labels: Iterable[str], field: str, *, least: int = 2) -> tuple[str, ...]:
@@ -205,9 +206,7 @@ def _sorted(labels: Iterable[str], field: str, *, least: int = 2) -> tuple[str, 
     if len(labels) < least:
         only = next(iter(labels), "none")
         raise DataError(f"{field}.label: expected at least two classes; all rows are {only!r}; choose another column")
-    if all(label.removeprefix("-").isdecimal() for label in labels):
-        return tuple(sorted(labels, key=lambda label: (int(label), label)))
-    return tuple(sorted(labels))
+    return named(labels)
 
 
 def _ordered(found: Sequence[str], order: tuple[str, ...], field: str) -> tuple[str, ...]:

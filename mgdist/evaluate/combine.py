@@ -31,13 +31,11 @@ TIE = 1e-3
 
 def ways(tasks: Mapping[str, Task]) -> tuple[Way, ...]:
     """Return the ways that make sense for all heads: there is no vote on numbers, and no stack of quantiles."""
-    found = []
-    for way in WAYS:
-        numbers = any(isinstance(task, Regress | Forecast) for task in tasks.values())
-        quantiles = any(isinstance(task, Forecast) and task.quantiles for task in tasks.values())
-        if not (way == "vote" and numbers) and not (way == "stack" and quantiles):
-            found.append(way)
-    return tuple(found)
+    unfit = set[Way]()
+    for task in tasks.values():
+        unfit |= {"vote"} if isinstance(task, Regress | Forecast) else set()
+        unfit |= {"stack"} if isinstance(task, Forecast) and task.quantiles else set()
+    return tuple(way for way in WAYS if way not in unfit)
 
 
 def learn(way: Way, task: Task, outputs: Float[np.ndarray, "M N K"], targets: NDArray[Any]) -> Combined:

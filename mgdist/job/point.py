@@ -77,7 +77,7 @@ def at_point(job: Job, point: Point) -> Job:
 def space_mistakes(job: Job) -> list[Mistake]:
     """Return what is wrong with the search space: every choice and every bound must make a job."""
     assert job.search is not None
-    plain = as_document(alone(job))
+    plain = as_document(untaught(job).model_copy(update={"search": None}))
     found = []
     for path, spec in job.search.space.items():
         values = spec.choice or spec.uniform or spec.loguniform or spec.integer or ()
@@ -86,11 +86,11 @@ def space_mistakes(job: Job) -> list[Mistake]:
     return list(dict.fromkeys(found))
 
 
-def alone(job: Job) -> Job:
-    """Return a job without its search, and without the teacher that only a search makes."""
-    distil = job.train.distil
-    train = job.train.model_copy(update={"distil": None if distil is None or distil.of_ensemble else distil})
-    return job.model_copy(update={"search": None, "train": train})
+def untaught(job: Job) -> Job:
+    """Return a job without the teacher that only its own search makes."""
+    if job.train.distil is None or not job.train.distil.of_ensemble:
+        return job
+    return job.model_copy(update={"train": job.train.model_copy(update={"distil": None})})
 
 
 def _at(job: Job, plain: dict[str, Any], path: str, value: Any) -> list[Mistake]:

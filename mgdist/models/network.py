@@ -78,7 +78,7 @@ class Network(nn.Module):
             phase: tells what runs; all but the auxiliary heads where it is None. Those of a level's auxiliary heads
                 are called as :func:`auxiliary_name` says. In training, how uncertain the heads are comes along.
         """
-        spoken = list(self._spoken(batch, phase))
+        spoken = list(self.spoken(batch, phase))
         if phase is None:
             return self._answers(spoken, batch)
         found = self._answers(spoken, batch) if phase.heads else {}
@@ -91,7 +91,7 @@ class Network(nn.Module):
                 found[auxiliary_name(level, name)] = batch.restored(head(self.dropout(read)))
         return found
 
-    def _answers(self, spoken: list["Spoken"], batch: Batch) -> dict[str, Float[Tensor, "_ _"]]:
+    def _answers(self, spoken: list[Spoken], batch: Batch) -> dict[str, Float[Tensor, "_ _"]]:
         mix, fused, labelled = batch.mix, None, None
         if self.fusion is not None:
             fused = self.dropout(self.fusion([each.summary for each in spoken]))
@@ -140,12 +140,8 @@ class Network(nn.Module):
                     if key_of(level) in modules:
                         modules[key_of(level)].eval()
 
-    def summaries(self, batch: Batch, phase: Phase | None = None) -> list[Float[Tensor, "B _"]]:
-        """Return what each level that runs says of each example of a batch."""
-        return [each.summary for each in self._spoken(batch, phase)]
-
-    def _spoken(self, batch: Batch, phase: Phase | None) -> Iterator["Spoken"]:
-        """Yield what each level that runs says."""
+    def spoken(self, batch: Batch, phase: Phase | None = None) -> Iterator[Spoken]:
+        """Yield what each level that runs says of a batch, finest first."""
         vectors: Tensor | None = None
         kept: Tensor | None = None
         runs = list(self.levels) if phase is None else [key_of(level) for level in phase.levels]

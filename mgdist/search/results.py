@@ -38,6 +38,10 @@ class Trial:
     seconds: float = 0.0
     error: str | None = None
 
+    def counts(self) -> bool:
+        """Tell whether it came to an end, and to a value."""
+        return self.state in ENDED and self.value is not None
+
 
 @dataclass(frozen=True)
 class Searched:
@@ -61,9 +65,8 @@ class Searched:
 
     def winners(self, count: int) -> tuple[Trial, ...]:
         """Return the best trials at different points, the best first: ``count`` of them, or as many as there are."""
-        good = [trial for trial in self.trials if trial.state in ENDED and trial.value is not None]
         best: dict[str, Trial] = {}
-        for trial in good:
+        for trial in filter(Trial.counts, self.trials):
             best.setdefault(digest(dict(trial.point)), trial)
         return tuple(best.values())[:count]
 
@@ -85,7 +88,7 @@ def ranked(trials: Iterable[Trial], job: Job) -> Searched:
     """
     sign = 1 if job.train.less_is_better else -1
     trials = list(trials)
-    good = [trial for trial in trials if trial.state in ENDED and trial.value is not None]
+    good = list(filter(Trial.counts, trials))
     failed = [trial for trial in trials if trial not in good]
     if not good:
         said = next((trial.error for trial in trials if trial.error), "Ray says nothing")

@@ -6,26 +6,13 @@ from typing import Any
 import pytest
 
 from mgdist.job.phases import phases
-from mgdist.job.point import as_document, checked
-from mgdist.job.spec import Job
-from tests.train.corpus import job
+from mgdist.job.point import checked
+from tests.job.test_strategies import looked_at
 
 SPACE = {"train.lr": {"loguniform": [0.001, 0.01]}}
 SEARCH = {"trials": 4, "ensemble": {"winners": 3}, "space": SPACE}
 ENSEMBLE = {"teacher": "ensemble"}
 NEEDS = "train.distil.teacher: ensemble needs search.ensemble, such as {winners: 3}; give it, or name a run's folder"
-
-
-def looked_at(**point: Any) -> tuple[Job | None, list[str]]:
-    document = as_document(job(Path("corpus.jsonl")))
-    for path, value in point.items():
-        inner = document
-        *above, last = path.split("__")
-        for name in above:
-            inner = inner[name]
-        inner[last] = value
-    made, mistakes = checked(document)
-    return made, [f"{mistake.path}: {mistake.message}" for mistake in mistakes]
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ import pytest
 
 from mgdist.job.plan import plan
 from mgdist.job.point import as_document, checked
+from mgdist.job.spec import Job
 from tests.train.corpus import job
 
 
-def messages(**point: Any) -> list[str]:
+def looked_at(**point: Any) -> tuple[Job | None, list[str]]:
+    """Return the job of the corpus with other values at ``train__lr`` and the like, and what is wrong with it."""
     document = as_document(job(Path("corpus.jsonl")))
     for path, value in point.items():
         inner = document
@@ -18,7 +20,12 @@ def messages(**point: Any) -> list[str]:
         for name in above:
             inner = inner[name]
         inner[last] = value
-    return [f"{mistake.path}: {mistake.message}" for mistake in checked(document)[1]]
+    made, mistakes = checked(document)
+    return made, [f"{mistake.path}: {mistake.message}" for mistake in mistakes]
+
+
+def messages(**point: Any) -> list[str]:
+    return looked_at(**point)[1]
 
 
 GROW = "train.strategy.steps.0"

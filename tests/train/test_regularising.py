@@ -171,11 +171,11 @@ def test_dropped_units_are_not_heard_and_one_always_is(small: Small) -> None:
     assert isinstance(network, Network)
     rows = batch(data.train, np.arange(64))
     network.eval()
-    plain = network.summaries(rows)
-    assert torch.equal(network.summaries(rows)[0], plain[0])
+    plain = [each.summary for each in network.spoken(rows)]
+    assert torch.equal(next(network.spoken(rows)).summary, plain[0])
     network.train()
     torch.manual_seed(1)
-    words, sentences = network.summaries(rows)
+    words, sentences = (each.summary for each in network.spoken(rows))
     several = torch.bincount(rows.levels[0].owners) > 1
     assert torch.allclose(words[~several], plain[0][~several], atol=1e-6)
     assert (words[several] - plain[0][several]).abs().amax(1).gt(1e-4).float().mean() > 0.3

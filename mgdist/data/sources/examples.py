@@ -85,9 +85,9 @@ class Columns:
                 raise DataError(f"{field}: {place} has no column {name!r}; {meant}it has {', '.join(names) or 'none'}")
         return [list(names).index(name) for name in self.all]
 
-    def held_out(self) -> "Columns":
-        """Return what is read of a split that the source has itself: no groups, since it stays as it is."""
-        return replace(self, by=None)
+    def of_split(self, name: str) -> "Columns":
+        """Return what is read of a split of the source: no groups but of train, since the others stay as they are."""
+        return self if name == "train" else replace(self, by=None)
 
     def parse(self, values: Sequence[object]) -> "tuple[list[Raw], list[Target], str]":
         """Return the raw value for each input, the target of each head, and the group that a row holds.

@@ -49,14 +49,9 @@ def addresses(spec: FilesSpec) -> dict[str, str | None]:
 
 
 def _documents(address: str, field: str, columns: Columns, *, skip: bool) -> Examples:
-    files, columns = find(address, field), columns_of_split(field, columns)
+    files, columns = find(address, field), columns.of_split(field.rpartition(".")[2])
     rows = chain.from_iterable(rows_of(files, path, field, columns) for path in files.paths)
     return gather(rows, columns, skip=skip)
-
-
-def columns_of_split(field: str, columns: Columns) -> Columns:
-    """Return the columns that the files of a split must have."""
-    return columns if field == "data.source.train" else columns.held_out()
 
 
 def rows_of(files: Files, path: str, field: str, columns: Columns) -> Iterator[Row | Unreadable]:

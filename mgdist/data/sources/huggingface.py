@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mgdist.data.sources.examples import Columns, Given, Row, gather
+from mgdist.data.sources.examples import Columns, Examples, Given, Row, gather
 from mgdist.errors import DataError
 from mgdist.job.data import HuggingFaceSpec
 
@@ -25,11 +25,15 @@ def read_huggingface(spec: HuggingFaceSpec, columns: Columns, cache: Path, *, sk
         if name is not None and name not in sets:
             raise DataError(f"data.source.{field}: {spec.name} has no split {name!r}; it has {', '.join(sets)}")
     read = {
-        field: gather(_rows(sets[name], f"{spec.name}[{name}]", asked), asked, skip=skip)
+        field: _gathered(sets[name], f"{spec.name}[{name}]", columns.of_split(field), skip=skip)
         for field, name in names.items()
-        if name is not None and (asked := columns if field == "train" else columns.held_out())
+        if name is not None
     }
     return Given(**read)
+
+
+def _gathered(split: Any, place: str, columns: Columns, *, skip: bool) -> Examples:
+    return gather(_rows(split, place, columns), columns, skip=skip)
 
 
 def _load(spec: HuggingFaceSpec, cache: Path) -> Any:

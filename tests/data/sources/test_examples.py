@@ -124,5 +124,5 @@ def test_groups_are_read_of_the_training_rows_and_not_of_a_split_that_stays_as_i
         gather([Row("rows:1", ("a", "x", None))], columns, skip=False)
     with pytest.raises(DataError, match=r"^data\.split\.by: t\.csv has no column 'site'; it has text, label$"):
         columns.pick(["text", "label"], "t.csv")
-    assert columns.held_out().all == ("text", "label")
-    assert gather([Row("rows:1", ("a", "x"))], columns.held_out(), skip=False).groups is None
+    assert columns.of_split("test").all == ("text", "label")
+    assert gather([Row("rows:1", ("a", "x"))], columns.of_split("test"), skip=False).groups is None
