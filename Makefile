@@ -9,11 +9,11 @@ demo: install
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
 test: install check
-	$(BIN)/python -m pytest -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 quick: install
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

@@ -177,7 +177,8 @@ def read_audio(fields: Fields) -> AudioInput:
     std = _numbers(fields, "std", spectrum.bands)
     if min(std) <= 0:
         raise BundleError(f"{fields.where}.std: expected numbers above 0; got {min(std)}; make the bundle again")
-    if (level_out := fields.line("level_out")) not in _LEVEL_OUT:
+    level_out = fields.line("level_out") if "level_out" in fields.values else "nothing"
+    if level_out not in _LEVEL_OUT:
         expected = "nothing, mean or spread"
         raise BundleError(f"{fields.where}.level_out: expected {expected}; got {level_out!r}; upgrade mgdist-edge")
     return AudioInput(

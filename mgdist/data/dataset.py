@@ -34,8 +34,8 @@ from mgdist_edge.tasks import Task, labels_of, read_task
 from mgdist_edge.text import TextInput
 from mgdist_edge.views import Views
 
-FORMAT = 2
-"""Of the folder; one that is written otherwise is prepared anew."""
+FORMAT = 3
+"""Of the folder; one that is written otherwise is refused, and `--fresh` prepares it anew."""
 ABOUT, SEEN, TARGETS = "dataset.json", "seen.{name}.npy", "targets.{name}.npy"
 TAUGHT = "taught.{name}.npy"
 """A teacher's answers for the training rows, by head."""
