@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mgdist.apart import ApartError, apart, beside
+from mgdist.apart import ApartError, apart, beside, needs
 from mgdist.errors import ConvertError, MgdistError
 
 
@@ -62,6 +62,36 @@ def ends(process: int) -> bool:
 def test_the_work_is_done_elsewhere_and_its_result_comes_back():
     assert apart(process) != os.getpid()
     assert apart(sorted, [3, 1, 2], reverse=True) == [3, 2, 1]
+
+
+@needs("colorsys")  # which nothing else here imports
+def holds() -> tuple[bool, int]:
+    return "colorsys" in sys.modules, os.getppid()
+
+
+def where() -> tuple[str, str | None]:
+    return str(Path.cwd()), os.environ.get("MGDIST_TEST")
+
+
+def test_what_the_work_needs_is_at_hand_before_it_begins():
+    first, second = apart(holds), apart(holds)
+    assert first == second
+    assert first[0]
+    assert first[1] != os.getpid()
+
+
+def test_the_work_is_done_where_the_caller_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    apart(process)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MGDIST_TEST", "told")
+    assert apart(where) == (str(tmp_path), "told")
+
+
+def test_one_that_waits_and_is_killed_is_started_anew():
+    _, waiting = apart(holds)
+    os.kill(waiting, signal.SIGKILL)
+    assert ends(waiting)
+    assert apart(holds)[1] != waiting
 
 
 def test_nothing_that_the_work_prints_reaches_the_terminal(capfd: pytest.CaptureFixture[str]):

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from ai_edge_litert import schema_py_generated as schema
 
-from mgdist.apart import ApartError, apart
+from mgdist.apart import ApartError, apart, needs
 from mgdist.compress.flatbuffer import Weights, operator_name, packed, read, weights
 from mgdist.errors import ConvertError
 from mgdist.job.compress import Method
@@ -80,6 +80,7 @@ def prove(method: Method, found: Weights, path: Path) -> None:
         )
 
 
+@needs("ai_edge_quantizer.quantizer")
 def quantized(path: Path, method: Method) -> bytes:
     """Return a model in another number format; better called through ``apart``."""
     width = _embedding_width(read(path.read_bytes()))

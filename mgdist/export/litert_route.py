@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mgdist.apart import ApartError, apart
+from mgdist.apart import ApartError, apart, needs
 from mgdist.errors import ConvertError
 from mgdist.job.shapes import Shape, shapes, tagged, unit_counts
 from mgdist.job.spec import Job
@@ -118,6 +118,7 @@ def _level(job: Job, shape: Shape, fitted: Input) -> Level:
     )
 
 
+@needs("litert_torch")
 def flatbuffer(network: Network, levels: tuple[Level, ...], tasks: Mapping[str, Task]) -> bytes:
     """Return the bytes of the device model; better called through ``apart``."""
     import litert_torch

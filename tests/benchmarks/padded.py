@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mgdist.apart import apart
+from mgdist.apart import apart, needs
 from mgdist.models.network import Network
 from mgdist.runs import write
 from mgdist_edge.manifest import Level
@@ -76,6 +76,7 @@ def convert(network: Network, sizes: Sizes, destination: Path) -> Path:
     return destination
 
 
+@needs("litert_torch")
 def flatbuffer(network: Network, sizes: Sizes) -> bytes:
     """Return the bytes of the graph; better called through ``apart``."""
     import litert_torch

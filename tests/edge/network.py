@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mgdist.apart import needs
 from mgdist_edge.manifest import Level
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.views import Views, pad
@@ -83,6 +84,7 @@ class Network(nn.Module):
         return self.head(**summaries)[ONLY_HEAD][0].numpy()
 
 
+@needs("litert_torch")
 def flatbuffer() -> bytes:
     """Return the device model; better called in a process of its own."""
     import litert_torch
@@ -102,6 +104,7 @@ def flatbuffer() -> bytes:
     return converter.convert().model_content()
 
 
+@needs("ai_edge_quantizer.quantizer")
 def quantized(model: bytes) -> bytes:
     """Return the model in dynamic int8; its larger constants lie behind the flatbuffer's tables."""
     from ai_edge_quantizer import quantizer, recipe

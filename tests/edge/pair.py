@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mgdist.apart import apart
+from mgdist.apart import apart, needs
 from mgdist_edge.golden import Example, Golden
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.tasks import Classify, Regress
@@ -68,6 +68,7 @@ class Network(nn.Module):
         return {name: values[0].numpy() for name, values in self.head(**summaries).items()}
 
 
+@needs("litert_torch")
 def flatbuffer() -> bytes:
     """Return the device model; better called in a process of its own."""
     import litert_torch

@@ -8,7 +8,7 @@ import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
-from mgdist.apart import apart
+from mgdist.apart import apart, needs
 from mgdist.compress.flatbuffer import operator_name, read
 from mgdist.compress.quantize import quantize
 from mgdist.export.litert_route import OfSamples
@@ -26,6 +26,7 @@ KINDS = {
 SLOW = ("plain", "depthwise", "layer")
 
 
+@needs("litert_torch")
 def flatbuffer(level: Level) -> bytes:
     import litert_torch
 
