@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgdist.data.dataset import ABOUT, Dataset
+from mgdist.data.dataset import FORMAT, ABOUT, Dataset
 from mgdist.data.prepare import prepare
 from mgdist.data.stored import Ragged
 from mgdist.errors import DataError, RunError
@@ -128,7 +128,7 @@ def test_a_folder_that_is_half_prepared_does_not_open(small: Job, tmp_path: Path
 def test_a_folder_of_another_format_is_refused(small: Job, tmp_path: Path) -> None:
     prepare(small, tmp_path / "data")
     (tmp_path / "data" / ABOUT).write_text('{"format": 0}')
-    with pytest.raises(DataError, match="expected format 2; got 0; submit the job with --fresh"):
+    with pytest.raises(DataError, match=f"expected format {FORMAT}; got 0; submit the job with --fresh"):
         Dataset.open(tmp_path / "data")
 
 
