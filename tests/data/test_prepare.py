@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgdist.data.dataset import FORMAT, ABOUT, Dataset
+from mgdist.data.dataset import ABOUT, FORMAT, Dataset
 from mgdist.data.prepare import prepare
 from mgdist.data.stored import Ragged
 from mgdist.errors import DataError, RunError
