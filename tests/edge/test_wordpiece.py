@@ -65,6 +65,7 @@ def test_ids_are_those_of_tokenizers_under_all_rules(
         assert pieces.unit(pieces.ids(text)) == tokenizer.encode(text).ids, text
 
 
+@pytest.mark.slow
 def test_characters_are_cut_as_tokenizers_cuts_them_but_for_those_newer_than_unicode_8(small: WordPiece) -> None:
     tokenizer = Tokenizer.from_str(tokenizer_json(reading(small, word=9)))
     known = [chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) not in ("Cn", "Cs")]

@@ -91,6 +91,7 @@ def test_the_device_labels_every_sample_as_torch_does(alone: Made) -> None:
     assert (compared.equal, compared.examples) == (1.0, len(alone.data.test.targets["answer"]))
 
 
+@pytest.mark.slow
 def test_a_head_of_whole_examples_answers_beside_it(several: Made) -> None:
     found = answers(several.path, several.data.test)
     assert list(found) == ["most", "tags"]

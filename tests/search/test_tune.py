@@ -97,6 +97,7 @@ def test_a_trial_is_the_job_at_a_point_for_fewer_epochs(small: tuple[Job, Datase
     assert (trial.train.lr, trial.train.epochs, trial.train.engine.kind, trial.search) == (0.5, 2, "torch", None)
 
 
+@pytest.mark.slow
 def test_the_winners_keep_the_weights_of_their_best_epochs_and_make_an_ensemble(
     ray: None, small: tuple[Job, Dataset], tmp_path: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_the_winners_keep_the_weights_of_their_best_epochs_and_make_an_ensemble(
     assert made.qualities.keys() == {*(f"trial {t.number}" for t in winners), *(f"{w} of 2" for w in made.combined)}
 
 
+@pytest.mark.slow
 def test_trials_learn_from_a_run_and_those_that_become_the_teacher_from_none(
     ray: None, small: tuple[Job, Dataset], tmp_path: Path
 ) -> None:
@@ -149,11 +151,10 @@ def test_trials_learn_from_a_run_and_those_that_become_the_teacher_from_none(
 @pytest.mark.slow
 def test_trials_of_two_workers_train_on_ray(ray: None, small: tuple[Job, Dataset], tmp_path: Path) -> None:
     space = {"train.lr": {"loguniform": [1e-3, 1e-1]}}
-    spec = {"trials": 4, "ensemble": {"winners": 2}, "space": space}
+    spec = {"trials": 2, "asha": None, "ensemble": {"winners": 2}, "space": space}
     job = moved(small[0], train__workers=2, search=spec)
     found = search(job, small[1].folder, tmp_path)
-    assert len(found.trials) == 4
-    assert {trial.state for trial in found.trials} == {"done", "stopped"}
+    assert [trial.state for trial in found.trials] == ["done", "done"]
     assert len(list((tmp_path / MEMBERS).iterdir())) == 2
     assert job.search is not None
     assert job.search.ensemble is not None

@@ -53,6 +53,7 @@ def test_a_head_that_adds_up_is_learned_restored_and_measured(nested: tuple[Job,
     assert set(consistent(baseline(data)["test"])) == {"coarse"}
 
 
+@pytest.mark.slow
 def test_the_device_adds_up_too(nested: tuple[Job, Dataset], tmp_path: Path) -> None:
     job, data = nested
     network = prepare(job, data).network.eval()
@@ -71,6 +72,7 @@ def losses(job: Job, folder: Path) -> Progress:
     return prepare(moved(job, train__engine={"kind": "deepspeed", "stage": 3}), Dataset.open(folder)).run()
 
 
+@pytest.mark.slow
 def test_two_workers_on_deepspeed_learn_what_one_does(nested: tuple[Job, Dataset]) -> None:
     job, data = nested
     job = moved(job, model__dropout=0.0)

@@ -181,6 +181,7 @@ def distilled(job: Job, folder: Path, teacher: Path) -> tuple[list[list[float]],
     return found[0], found[1]
 
 
+@pytest.mark.slow
 def test_two_workers_and_a_resume_come_to_the_same_with_both_engines(student: tuple[Job, Dataset]) -> None:
     job, data = student
     assert data.teacher is not None

@@ -87,6 +87,7 @@ def curves(jobs: dict[str, Job], folder: Path) -> dict[str, Progress]:
     return found
 
 
+@pytest.mark.slow
 def test_both_engines_grow_alike_on_two_workers(small: Small) -> None:
     jobs = {name: at(small, name, model__dropout=0.0, train__epochs=1)[0] for name in ENCODERS}
     alone = {name: prepare(job, small[1]).run() for name, job in jobs.items()}

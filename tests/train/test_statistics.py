@@ -57,6 +57,7 @@ def losses(progress: Progress) -> list[float]:
     return [loss for epoch in progress.history for loss in epoch.losses]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINES)
 def test_two_workers_normalise_as_one_does(alone: Progress, shared: dict, name: str) -> None:
     whole, _, _ = shared[name]

@@ -159,13 +159,14 @@ def test_counted_operations_are_those_that_torch_counts(small: Small, encoder: s
 
 
 def curves(job: Job, folder: Path) -> dict[str, Progress]:
-    """Train with each engine."""
+    """Train with each engine by every other strategy, so that each strategy has every other engine."""
     return {
         f"{name} {kind}": prepare(
             moved(job, train__engine=engine, train__strategy=strategy), Dataset.open(folder)
         ).run()
-        for name, engine in ENGINES.items()
-        for kind, strategy in STRATEGIES.items()
+        for row, (name, engine) in enumerate(ENGINES.items())
+        for column, (kind, strategy) in enumerate(STRATEGIES.items())
+        if (row + column) % 2 == 0
     }
 
 
@@ -174,7 +175,7 @@ def test_all_engines_follow_all_strategies_alike_on_two_workers(small: Small) ->
     job = moved(small[0], model__dropout=0.0)
     alone = {kind: prepare(moved(job, train__strategy=each), small[1]).run() for kind, each in STRATEGIES.items()}
     shared = together(2, curves, moved(job, train__workers=2, train__accumulate=2), small[1].folder)
-    assert len(shared) == 20
+    assert len(shared) == 10
     for name, progress in shared.items():
         assert flat(progress) == pytest.approx(flat(alone[name.split()[-1]]), abs=2e-3), name
         # Two halves are padded to the longest unit of each, so that a little less is computed.

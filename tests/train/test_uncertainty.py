@@ -99,6 +99,7 @@ def curves(job: Job, folder: Path) -> dict[str, Progress]:
     return {name: prepare(moved(job, train__engine=engine), data).run() for name, engine in ENGINES.items()}
 
 
+@pytest.mark.slow
 def test_two_workers_learn_the_weights_of_one_on_both_engines(learned: tuple[Job, Dataset]) -> None:
     job, data = learned
     alone = prepare(job, data).run()
