@@ -1,5 +1,6 @@
 """The verbs of ``mgdist``; the work is done elsewhere."""
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +30,11 @@ Address = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="a Ray cluster's address; an embedded one without it")
 ]
 
+DeviceBench = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="what mgdist-edge bench --json printed on the device: device.bench"),
+]
+
 
 @app.command()
 def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 - typer copies it
@@ -54,6 +60,7 @@ def submit(
     overrides: Overrides = [],  # noqa: B006
     fresh: Fresh = False,
     address: Address = None,
+    device_bench: DeviceBench = None,
 ) -> None:
     """Do the job: search, train, evaluate, compress, verify, bundle. The same command continues a killed run."""
     from mgdist.job.load import load
@@ -61,6 +68,8 @@ def submit(
     from mgdist.report.summary import show
 
     console = _console()
+    if device_bench is not None:
+        overrides = [*overrides, f"device.bench={json.dumps(str(device_bench.absolute()))}"]
     show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)
 
 

@@ -13,13 +13,16 @@ from rich.console import Console
 
 from mgdist.apart import ApartError, beside
 from mgdist.cluster.connect import Connection
-from mgdist.compress.choose import Candidate, choose
+from mgdist.compress.budget import Budget
+from mgdist.compress.candidate import Candidate
+from mgdist.compress.choose import choose
 from mgdist.data.dataset import Dataset
 from mgdist.data.digest import digest as source_digest
 from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
+from mgdist.job.compress import STATIC
 from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.point import as_document, at_point, cutting, untaught
 from mgdist.job.search import EnsembleSpec
@@ -99,16 +102,13 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
         evaluated = line.evaluate(best, data, trained)
         converted = line.convert(best, data, trained)
         compressed = line.compress(best, data, evaluated, converted)
-        chosen = choose(
-            compressed.value,
-            reference=quality(evaluated.value.network["valid"]),
-            budget=job.compress.max_accuracy_drop,
-            device=job.device,
-        )
+        reference = quality(evaluated.value.network["valid"])
+        budget = Budget.of(reference, job.compress, job.device, compressed.value)
+        chosen = choose(compressed.value, budget)
         shipped = line.bundle(best, data, evaluated, compressed, chosen)
         summary = replace(
             line.summary(
-                best, point, data.value, trained.value, evaluated.value, compressed.value, chosen, shipped.value
+                best, point, data.value, trained.value, evaluated.value, compressed.value, chosen, budget, shipped.value
             ),
             taught=None if taught is None else taught.value,
             ensemble=None if together is None else together.value,
@@ -238,7 +238,9 @@ class Line:
             created = self.run.folder.name
             candidates(best, data.value, converted.value, evaluated.value.valid, created, folder, tell)
 
-        given = [converted.digest, evaluated.digest, best.methods]
+        given: list[Any] = [converted.digest, evaluated.digest, best.methods]
+        given += [best.compress.max_accuracy_drop] if "mixed" in best.methods else []
+        given += [best.compress.calibrate] if set(STATIC) & set(best.methods) else []
         return self.run.stage("compress", *given, do=work, load=open_candidates)
 
     def bundle(
@@ -270,6 +272,7 @@ class Line:
         evaluated: "Evaluated",
         measured: tuple[Candidate, ...],
         chosen: Candidate,
+        budget: Budget,
         shipped: "Shipped",
     ) -> Summary:
         """Return what the run came to."""
@@ -287,6 +290,7 @@ class Line:
             parity=shipped.parity,
             candidates=measured,
             chosen=chosen,
+            budget=budget,
             loss_weights=trained.loss_weights,
             verdicts=evaluated.verdicts,
             seconds=self.run.seconds(),

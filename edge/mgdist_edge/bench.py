@@ -18,6 +18,8 @@ class Bench:
     """What was measured; times in milliseconds unless the name says otherwise.
 
     Attributes:
+        name: of the bundle.
+        model_sha256: of the model in it, by which mgdist knows what was measured.
         documents: predictions timed.
         p50_ms: median time from raw to answer.
         p95_ms: 19 of 20 predictions are at most as slow.
@@ -30,6 +32,8 @@ class Bench:
         threads: of the interpreter.
     """
 
+    name: str
+    model_sha256: str
     documents: int
     p50_ms: float
     p95_ms: float
@@ -62,6 +66,8 @@ def bench(path: Path, examples: Path, *, threads: int, started: float) -> Bench:
             times.append(_timed(predictor, document))
     cut, model = np.array(times).T * 1000
     return Bench(
+        name=predictor.bundle.manifest.name,
+        model_sha256=predictor.bundle.manifest.parts["model"].sha256,
         documents=len(times),
         p50_ms=_percentile(cut + model, 50),
         p95_ms=_percentile(cut + model, 95),

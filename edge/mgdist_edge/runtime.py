@@ -4,7 +4,7 @@ Legend: T samples of a view, N units, S samples of a unit, C channels, W numbers
 sample's state, K outputs of a head.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 Floats = NDArray[np.float32]
+Hear = Callable[[str, Mapping[str, NDArray[np.generic]]], None]
 HEAD = "head"
 """The signature of the heads that answer for a whole example; ``head_N`` is that of those that label the samples of N
 units."""
@@ -39,14 +40,15 @@ class Runtime:
     Args:
         bundle: opened, so proved whole. The interpreter maps the file into memory and does not copy it.
         threads: of the interpreter.
+        hear: is told the name of each signature that is called, and its inputs.
 
     Raises:
         BundleError: this LiteRT cannot run the model, or the model is not the one that the manifest describes.
         EdgeError: no LiteRT is installed.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: Bundle, *, threads: int = 1, hear: "Hear | None" = None) -> None:
+        self._bundle, self._hear = bundle, hear
         self._levels = bundle.manifest.levels
         self._tagged_level = next((level for level in self._levels if level.states), None)
         self._lock = Lock()
@@ -111,7 +113,7 @@ class Runtime:
             if level.states:
                 states[level.key] = found
             finer = vectors
-        outputs = self._runners[HEAD](**summaries) if HEAD in self._runners else {}
+        outputs = self._call(HEAD, summaries) if HEAD in self._runners else {}
         told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
         return {name: told[name] for name in self._bundle.manifest.tasks}
 
@@ -144,10 +146,16 @@ class Runtime:
         pieces: dict[str, list[Floats]] = {}
         for count in cover(units, counts):
             piece = {name: _rows(values, start, count) for name, values in inputs.items()}
-            for name, values in self._runners[f"{key}_{count}"](**piece).items():
+            for name, values in self._call(f"{key}_{count}", piece).items():
                 pieces.setdefault(name, []).append(values[: units - start])
             start += count
         return {name: np.concatenate(parts) for name, parts in pieces.items()}
+
+    def _call(self, signature: str, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:
+        if self._hear is not None:
+            self._hear(signature, inputs)
+        outputs: dict[str, Floats] = self._runners[signature](**inputs)
+        return outputs
 
     def _tagged(self, states: Mapping[str, Floats], views: Mapping[str, Views]) -> dict[str, Floats]:
         """Return the outputs (T, K) of the heads that label samples.

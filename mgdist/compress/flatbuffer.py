@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
@@ -16,13 +16,16 @@ ALIGNMENT = 16
 """Bytes on which a constant starts, as the format's schema demands."""
 
 TYPES = {
-    schema.TensorType.FLOAT32: ("float32", 4.0),
-    schema.TensorType.FLOAT16: ("float16", 2.0),
-    schema.TensorType.INT8: ("int8", 1.0),
-    schema.TensorType.INT4: ("int4", 0.5),
+    schema.TensorType.FLOAT32: "float32",
+    schema.TensorType.FLOAT16: "float16",
+    schema.TensorType.INT8: "int8",
+    schema.TensorType.INT4: "int4",
+    schema.TensorType.INT2: "int2",
 }
-"""Formats that a weight can have, with bytes a number. Shapes and other whole numbers are no weights."""
+"""Formats that a weight can have. Shapes and other whole numbers are no weights."""
 
+FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16)
+INTEGERS = (schema.TensorType.INT8, schema.TensorType.INT4, schema.TensorType.INT2)
 OPERATORS: dict[int, str] = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
@@ -33,10 +36,12 @@ class Weights:
     Attributes:
         values: how many weights there are in each format, such as {"int8": 990000, "float32": 1000}.
         operators: how many operators of each kind there are, over all signatures.
+        floats: how many of them compute in float.
     """
 
     values: dict[str, int]
     operators: dict[str, int]
+    floats: dict[str, int] = field(default_factory=dict)
 
     @property
     def shares(self) -> dict[str, float]:
@@ -50,11 +55,27 @@ def weights(path: Path) -> Weights:
     raw = path.read_bytes()
     model = read(raw)
     values: Counter[str] = Counter()
+    scales = _scales(model)
     for tensor in _constants(model):
-        if tensor.type in TYPES:
-            values[TYPES[tensor.type][0]] += prod(map(int, tensor.shape))
+        if tensor.type in TYPES and tensor.buffer not in scales:
+            values[TYPES[tensor.type]] += prod(map(int, tensor.shape))
     operators = Counter(operator_name(model, op) for graph in model.subgraphs for op in graph.operators)
-    return Weights(dict(values.most_common()), dict(operators.most_common()))
+    floats = Counter(
+        operator_name(model, op) for graph in model.subgraphs for op in graph.operators if _in_float(model, graph, op)
+    )
+    return Weights(dict(values.most_common()), dict(operators.most_common()), dict(floats.most_common()))
+
+
+def _in_float(model: schema.ModelT, graph: schema.SubGraphT, operator: schema.OperatorT) -> bool:
+    """Tell whether an operator computes in float: it gives floats, and multiplies with no weight of integers.
+
+    A weight of integers that is looked up is no arithmetic, and one that is expanded first is a float.
+    """
+    given = graph.tensors[operator.outputs[0]].type
+    if given not in FLOATS or operator_name(model, operator) in ("DEQUANTIZE", "EMBEDDING_LOOKUP"):
+        return False
+    weights = (graph.tensors[index] for index in operator.inputs if index >= 0)
+    return not any(is_constant(model, tensor) and tensor.type in INTEGERS for tensor in weights)
 
 
 def read(raw: bytes) -> schema.ModelT:
@@ -81,7 +102,8 @@ def packed(model: schema.ModelT) -> bytes:
         named = {*graph.inputs, *graph.outputs}
         for index, tensor in enumerate(graph.tensors):
             tensor.name = tensor.name if index in named else None
-            if _is_constant(model, tensor) and tensor.quantization is not None:
+            # Scales of blocks are named by their place among the tensors of one signature, so each keeps its own.
+            if is_constant(model, tensor) and tensor.quantization is not None and not tensor.quantization.details:
                 tensor.quantization = shared.setdefault(tensor.buffer, _Once(tensor.quantization))
     model.buffers = [_Aligned(buffer) for buffer in model.buffers]
     builder = flatbuffers.Builder(1 << 20)
@@ -98,10 +120,22 @@ def operator_name(model: schema.ModelT, operator: schema.OperatorT) -> str:
 def _constants(model: schema.ModelT) -> Iterator[schema.TensorT]:
     """Yield one tensor for each constant, however many signatures share it."""
     found = {tensor.buffer: tensor for graph in model.subgraphs for tensor in graph.tensors}
-    yield from (tensor for tensor in found.values() if _is_constant(model, tensor))
+    yield from (tensor for tensor in found.values() if is_constant(model, tensor))
 
 
-def _is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:
+def _scales(model: schema.ModelT) -> set[int]:
+    """Return the buffers that hold scales of blocks of other weights."""
+    found = set()
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            details = tensor.quantization.details if tensor.quantization is not None else None
+            if isinstance(details, schema.BlockwiseQuantizationT):
+                found.add(graph.tensors[details.scales].buffer)
+    return found
+
+
+def is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:
+    """Tell whether a tensor's numbers are in the file."""
     data = model.buffers[tensor.buffer].data
     return data is not None and len(data) > 0
 

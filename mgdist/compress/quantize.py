@@ -1,25 +1,48 @@
 """The candidates' number formats, through ai-edge-quantizer."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
 from mgdist.apart import ApartError, apart, needs
+from mgdist.compress.candidate import Layer
 from mgdist.compress.flatbuffer import Weights, operator_name, packed, read, weights
+from mgdist.compress.layers import layers, layers_of
 from mgdist.errors import ConvertError
 from mgdist.job.compress import Method
 from mgdist.runs import write
 
+if TYPE_CHECKING:
+    from ai_edge_quantizer.qtyping import QuantGranularity
+    from ai_edge_quantizer.quantizer import Quantizer
+
+Format = Literal["float32", "int8", "int4", "int2"]
+"""What a layer's numbers may be."""
 PROMISED: dict[Method, tuple[str, ...]] = {
     "float32": ("float32",),
     "float16": ("float16",),
     "int8_weight": ("int8",),
+    "int8_embedding": ("int8", "float32"),
     "int8_dynamic": ("int8",),
+    "int8_static": ("int8",),
+    "int16_static": ("int8",),
     "int4": ("int4", "int8"),
+    "int2": ("int2", "int8"),
 }
-"""The formats that most weights have, for each method; the first one must be there."""
+"""The formats that most weights have, for each method; the first one must be there. Of mixed, nothing is promised."""
+ROWS: dict[Method, Format] = {"int8_embedding": "int8", "int4": "int4", "int2": "int2"}
+"""What an embedding's numbers are, where that is what a method is about."""
+BITS: dict[Format, int] = {"int8": 8, "int4": 4, "int2": 2}
+BLOCKED, BLOCK = 4, 32
+"""Bits for which an embedding's row may have a scale for each so many numbers."""
+Calls = Mapping[str, Sequence[Mapping[str, NDArray[np.generic]]]]
+"""Of each signature what it was given, call by call: inputs by name."""
 SCALE = 12
 """Bytes that a row's own scale takes: a float32, and a zero point of int64 that is always 0."""
 
@@ -33,21 +56,33 @@ class Quantized:
         method: that was asked for.
         size: bytes of the file.
         weights: what the file really holds.
+        layers: its weights, each in the format that it really has.
     """
 
     path: Path
     method: Method
     size: int
     weights: Weights
+    layers: tuple[Layer, ...]
 
 
-def quantize(model: Path, method: Method, destination: Path) -> Quantized:
+def quantize(
+    model: Path,
+    method: Method,
+    destination: Path,
+    *,
+    formats: Mapping[str, Format] | None = None,
+    calls: Calls | None = None,
+) -> Quantized:
     """Write a float32 model in another number format.
 
     - ``float16``: half the size; expanded to float32 in memory.
     - ``int8_weight``: a quarter; expanded to float32 in memory, computed in float32.
     - ``int8_dynamic``: a quarter, in memory too; computed in int8, with a scale for each output channel.
-    - ``int4``: the embedding in 4 bits, the rest as ``int8_dynamic``.
+    - ``int8_static``, ``int16_static``: what is computed is int8 or int16 too, with ranges that were calibrated.
+    - ``int4``, ``int2``: the embedding in so many bits, the rest as ``int8_dynamic``.
+    - ``int8_embedding``: the embedding in int8 with one scale, the rest in float32: all that old runtimes get right.
+    - ``mixed``: each layer as ``formats`` says.
 
     An embedding so narrow that scales of its own would make a row a quarter longer has one scale for all.
 
@@ -55,21 +90,26 @@ def quantize(model: Path, method: Method, destination: Path) -> Quantized:
         model: as ``export.litert_route`` wrote it.
         method: the format.
         destination: the file to write, as a whole or not at all.
+        formats: of each layer by name, for ``mixed``; those that are not named are int8.
+        calls: what the signatures were given on examples, for the static formats.
 
     Raises:
         ConvertError: the quantizer stopped, or left the weights as they were.
     """
     try:
-        write(destination, apart(quantized, model, method))
+        content, parts = apart(quantized, model, method, dict(formats or {}), calls or {})
+        write(destination, content)
     except ApartError as error:
         raise ConvertError(f"{model}: expected a model to write as {method}; the quantizer stopped: {error}") from None
     found = weights(destination)
     prove(method, found, destination)
-    return Quantized(destination, method, destination.stat().st_size, found)
+    return Quantized(destination, method, destination.stat().st_size, found, parts)
 
 
 def prove(method: Method, found: Weights, path: Path) -> None:
     """Refuse a file that only claims its format: most weights must really be in it."""
+    if method == "mixed":
+        return
     promised = PROMISED[method]
     share = sum(found.shares.get(format, 0.0) for format in promised)
     if share < 0.5 or promised[0] not in found.shares:
@@ -81,24 +121,22 @@ def prove(method: Method, found: Weights, path: Path) -> None:
 
 
 @needs("ai_edge_quantizer.quantizer")
-def quantized(path: Path, method: Method) -> bytes:
-    """Return a model in another number format; better called through ``apart``."""
-    width = _embedding_width(read(path.read_bytes()))
-    model = read(_rewritten(path, method, width))
+def quantized(
+    path: Path, method: Method, formats: Mapping[str, Format], calls: Calls
+) -> tuple[bytes, tuple[Layer, ...]]:
+    """Return a model in another number format, and its layers; better called through ``apart``."""
+    model = read(_rewritten(path, method, formats, calls))
     _stamp(model)
-    return packed(model)
+    found = layers(model)  # as long as the model has its names
+    return packed(model), found
 
 
-def _rewritten(path: Path, method: Method, width: int) -> bytes:
-    from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
+def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls: Calls) -> bytes:
+    from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
-    every, table = TFLOperationName.ALL_SUPPORTED, TFLOperationName.EMBEDDING_LOOKUP
-    quantizer = Quantizer(str(path))
-
-    def granularity(bits: int) -> QuantGranularity:
-        return QuantGranularity.TENSORWISE if _narrow(width, bits) else QuantGranularity.CHANNELWISE
-
+    every = TFLOperationName.ALL_SUPPORTED
+    quantizer, found = Quantizer(str(path)), layers_of(path)
     match method:
         case "float32":
             return path.read_bytes()
@@ -106,31 +144,68 @@ def _rewritten(path: Path, method: Method, width: int) -> bytes:
             quantizer.add_weight_only_config(".*", every, 16, algorithm_key=AlgorithmName.FLOAT_CASTING)
         case "int8_weight":
             quantizer.add_weight_only_config(".*", every, 8)
-            quantizer.add_weight_only_config(".*", table, 8, granularity(8))
-        case "int8_dynamic":
-            quantizer.add_dynamic_config(".*", every, 8)
-            quantizer.add_dynamic_config(".*", table, 8, granularity(8))
-        case "int4":
-            quantizer.add_dynamic_config(".*", every, 8)
-            # With 15 steps it pays to cut off outliers: half the error of minimum and maximum.
-            quantizer.add_dynamic_config(".*", table, 4, granularity(4), AlgorithmName.OCTAV)
+            for layer in found:
+                if layer.embeds:
+                    quantizer.add_weight_only_config(
+                        _scope(layer), TFLOperationName.EMBEDDING_LOOKUP, 8, _grain(layer, 8)
+                    )
+        case "int8_static" | "int16_static":
+            quantizer.add_static_config(".*", every, 8 if method == "int8_static" else 16, 8)
+            for edge in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
+                quantizer.update_quantization_recipe(".*", edge, algorithm_key=AlgorithmName.NO_QUANTIZE)
+            calibrated = quantizer.calibrate(dict(calls), num_threads=1)
+            return bytes(quantizer.quantize(calibrated).quantized_model)
+        case "int8_embedding" | "int8_dynamic" | "int4" | "int2" | "mixed":
+            chosen = [formats.get(layer.name) or _usual(method, layer) for layer in found]
+            if set(chosen) == {"float32"}:
+                return path.read_bytes()  # the quantizer stops where there is nothing to do
+            for layer, format in zip(found, chosen, strict=True):
+                _lower(quantizer, layer, format, plain=method == "int8_embedding")
         case _ as never:
             assert_never(never)
     return bytes(quantizer.quantize().quantized_model)
 
 
-def _narrow(width: int, bits: int) -> bool:
-    """Tell whether a scale of its own would make an embedding's row a quarter longer."""
-    return width * bits / 8 / 4 < SCALE
+def _usual(method: Method, layer: Layer) -> Format:
+    """Return what a layer's numbers are in a method, unless that is said for each layer."""
+    if layer.embeds and method in ROWS:
+        return ROWS[method]
+    return "float32" if method == "int8_embedding" else "int8"
 
 
-def _embedding_width(model: schema.ModelT) -> int:
-    """Return C of the one embedding; 0 where there is none."""
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            if operator_name(model, operator) == "EMBEDDING_LOOKUP":
-                return int(graph.tensors[operator.inputs[1]].shape[1])
-    return 0
+def _lower(quantizer: "Quantizer", layer: Layer, format: Format, *, plain: bool) -> None:
+    """Write a layer in a format; ``plain``: with one scale for all of it, as old runtimes need."""
+    from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
+    from ai_edge_quantizer.quantizer import AlgorithmName
+
+    if format == "float32":
+        return
+    bits = BITS[format]
+    grain = QuantGranularity.TENSORWISE if plain else _grain(layer, bits)
+    # With few steps it pays to cut off outliers: half the error of minimum and maximum. Blocks have few of them.
+    cut = bits < 8 and grain in (QuantGranularity.TENSORWISE, QuantGranularity.CHANNELWISE)
+    algorithm = AlgorithmName.OCTAV if cut else AlgorithmName.MIN_MAX_UNIFORM_QUANT
+    quantizer.add_dynamic_config(_scope(layer), TFLOperationName(layer.operator), bits, grain, algorithm)
+
+
+def _scope(layer: Layer) -> str:
+    """Return a pattern for the operators that read a layer, and for no others."""
+    return "|".join(f"^{re.escape(scope)};?$" for scope in layer.scopes)
+
+
+def _grain(layer: Layer, bits: int) -> "QuantGranularity":
+    """Return what shares a scale: an output channel; of an embedding a row, 32 numbers of it, or all of it.
+
+    A row's own scale takes 12 bytes, a block's two: blocks of 32 where the row has whole ones and few bits, and one
+    scale for all where its own would make the row a quarter longer.
+    """
+    from ai_edge_quantizer.qtyping import QuantGranularity
+
+    if not layer.embeds:
+        return QuantGranularity.CHANNELWISE
+    if bits == BLOCKED and layer.width % BLOCK == 0:
+        return QuantGranularity.BLOCKWISE_32
+    return QuantGranularity.TENSORWISE if layer.width * bits / 8 / 4 < SCALE else QuantGranularity.CHANNELWISE
 
 
 def _stamp(model: schema.ModelT) -> None:
@@ -150,8 +225,12 @@ def _version(operator: str, weight: schema.TensorT) -> int:
     """Return the first version of an operator that understands such a weight, as in TFLite's op_version.cc."""
     scales = weight.quantization.scale if weight.quantization is not None else None
     by_channel = scales is not None and len(scales) > 1
-    four = weight.type == schema.TensorType.INT4
+    four, two = weight.type == schema.TensorType.INT4, weight.type == schema.TensorType.INT2
     match operator:
+        case "EMBEDDING_LOOKUP" if two:
+            return 5
+        case "CONV_2D" if four:
+            return 8
         case "FULLY_CONNECTED" if by_channel:
             return 12
         case "FULLY_CONNECTED" if four:

@@ -6,7 +6,7 @@ Legend: R rows of a split, K outputs of a head.
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from mgdist.compress.choose import Parity
+from mgdist.compress.candidate import Parity
 from mgdist.data.dataset import Shard
 from mgdist.errors import ConvertError
 from mgdist_edge.bundle import Bundle
@@ -40,14 +40,14 @@ class Speed:
     memory: int
 
 
-def answers(bundle: Path, shard: Shard) -> dict[str, NDArray[np.float32]]:
-    """Return the outputs (R, K) of each head that the edge runtime gives for the rows of a split.
+def answers(bundle: Path, shard: Shard, rows: Sequence[int] | None = None) -> dict[str, NDArray[np.float32]]:
+    """Return the outputs (R, K) of each head that the edge runtime gives for rows of a split; for all without ``rows``.
 
     Of labelled samples they are (T, K), those of one row after those of another.
     """
     runtime = Runtime(Bundle.open(bundle))
-    rows = [runtime.run(shard.views(row)) for row in range(len(shard))]
-    return {name: np.concatenate([np.atleast_2d(outputs[name]) for outputs in rows]) for name in rows[0]}
+    found = [runtime.run(shard.views(row)) for row in (range(len(shard)) if rows is None else rows)]
+    return {name: np.concatenate([np.atleast_2d(outputs[name]) for outputs in found]) for name in found[0]}
 
 
 def parity(

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from mgdist.job.audio import GRANULARITIES as AUDIO
 from mgdist.job.audio import AudioSpec
+from mgdist.job.compress import EMBEDDED, STATIC, USUAL, WRONG
 from mgdist.job.distil_conflicts import distil_mistakes, ensemble_mistakes
 from mgdist.job.encoders import (
     AttentionPoolSpec,
@@ -294,8 +295,19 @@ def _training(job: Job) -> Iterator[Mistake]:
 
 
 def _rest(job: Job) -> Iterator[Mistake]:
-    if "int4" in (job.compress.methods or ()) and not job.embeds:
-        yield Mistake("compress.methods", "int4 is for embeddings, and no input here has one; leave it out")
+    asked = job.compress.methods or ()
+    for method in asked:
+        if method in EMBEDDED and not job.embeds:
+            yield Mistake("compress.methods", f"{method} is for embeddings, and no input here has one; leave it out")
+        if method in STATIC and job.embeds:
+            yield Mistake(
+                "compress.methods", f"{method} is for images, series and audio, not for embeddings; leave it out"
+            )
+        if method in WRONG and job.device.has == "tflite_2_14":
+            right = ", ".join(USUAL["tflite_2_14"])
+            yield Mistake(
+                "compress.methods", f"tflite-runtime 2.14 computes {method} wrongly or not at all; use {right}"
+            )
     counts = job.device.unit_counts
     if counts[0] != 1 or list(counts) != sorted(set(counts)):
         yield Mistake("device.unit_counts", f"expected rising numbers that start with 1; got {list(counts)}")

@@ -249,10 +249,16 @@ def _bytes(method: Method, embedding: int, others: int) -> int:
             return 4 * (embedding + others)
         case "float16":
             return 2 * (embedding + others)
-        case "int8_weight" | "int8_dynamic":
+        case "int8_weight" | "int8_dynamic" | "int8_static" | "int16_static":
             return embedding + others
+        case "int8_embedding":
+            return embedding + 4 * others
         case "int4":
             return embedding // 2 + others
+        case "int2":
+            return embedding // 4 + others
+        case "mixed":  # at the least
+            return embedding // 4 + others // 2
         case _ as never:
             assert_never(never)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mgdist.job.compress import ALL, CompressSpec, Method
+from mgdist.job.compress import EMBEDDED, USUAL, CompressSpec, Method
 from mgdist.job.data import DataSpec, InputSpec
 from mgdist.job.device import DeviceSpec
 from mgdist.job.encoders import LevelSpec
@@ -80,7 +80,7 @@ class Job(Spec):
         """The formats of the weights that are tried."""
         if self.compress.methods is not None:
             return self.compress.methods
-        return tuple(method for method in ALL if method != "int4" or self.embeds)
+        return tuple(method for method in USUAL[self.device.has] if self.embeds or method not in EMBEDDED)
 
     @property
     def embeds(self) -> bool:

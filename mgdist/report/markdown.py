@@ -5,14 +5,22 @@ Legend: K classes.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mgdist.compress.choose import Parity
+from mgdist.compress.candidate import BYTES, Parity
 from mgdist.evaluate.classes import ClassScores
 from mgdist.evaluate.scores import consistent
+from mgdist.job.device import size_line
+from mgdist.report.front import COLUMNS as FRONT
+from mgdist.report.front import NAME, picture
+from mgdist.report.front import rows as front_rows
 from mgdist.report.sentences import plain, point_line
 from mgdist.report.summary import COLUMNS, Summary, commands, rows, sentences
 from mgdist.runs import reported, write
 from mgdist_edge.tasks import labels_of
 
+IN_FLOAT = (
+    "Those that have no weights do between two that compute in integers, since LiteRT keeps what lies between them in "
+    "float; those that have weights were left in float, or their weights are expanded first."
+)
 MOST_CLASSES = 30
 """Of a confusion matrix that a person can still read."""
 
@@ -24,6 +32,7 @@ def write_report(summary: Summary) -> None:
         RunError: the folder cannot be written.
     """
     with reported(summary.report):
+        write(summary.folder / NAME, picture(summary.candidates, summary.chosen, summary.budget))
         write(summary.report, report(summary))
 
 
@@ -39,12 +48,16 @@ def report(summary: Summary) -> str:
         f"Of {summary.bundle.name} on the test split, run by the edge runtime.",
         *(part for name in summary.tasks for part in _head(name, summary)),
         *_consistency(summary),
+        "## Front",
+        *_front(summary),
         "## Parity",
         "Against the trained network. Candidates are compared on the validation split, the bundle on the test split.",
         _parities(summary),
         "## Weights",
         "Share of the weights in each number format.",
         _weights(summary),
+        "## Layers",
+        *_layers(summary),
         "## Commands",
         *(f"{name}:\n\n    {command}" for name, command in commands(summary).items()),
     ]
@@ -76,6 +89,26 @@ def _ensemble(summary: Summary) -> Iterator[str]:
                 for row, scores in ensemble.rows.items()
             ],
         )
+
+
+def _front(summary: Summary) -> Iterator[str]:
+    """Yield what the candidates cost, and which of them no other one beats."""
+    told = f" Latency and memory are told for the device: {summary.budget.told}." if summary.budget.told else ""
+    yield f"On the front is what no other candidate beats in quality, size, latency and memory.{told}"
+    yield table(FRONT, front_rows(summary.candidates, summary.budget))
+    yield f"![Quality against size]({NAME})"
+
+
+def _layers(summary: Summary) -> Iterator[str]:
+    """Yield the size of what ships by part, and what of it computes in float."""
+    yield f"Of {summary.chosen.method}, as the file holds them; scales come on top."
+    cells = [
+        [each.name, each.operator, each.format, f"{each.numbers:,}", size_line(each.numbers * BYTES[each.format])]
+        for each in sorted(summary.chosen.layers, key=lambda layer: -layer.numbers * BYTES[layer.format])
+    ]
+    yield table(["layer", "operator", "format", "numbers", "size"], cells)
+    floats = ", ".join(f"{name} {count}" for name, count in summary.chosen.floats.items())
+    yield f"Operators that compute in float, over all signatures: {floats or 'none'}. {IN_FLOAT}"
 
 
 def _head(name: str, summary: Summary) -> Iterator[str]:

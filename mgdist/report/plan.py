@@ -88,6 +88,9 @@ def _device(job: Job) -> str:
         "memory": job.device.max_memory and f"{job.device.max_memory / 1e6:.0f} MB",
     }
     told = ", ".join(f"{name} at most {value}" for name, value in stated.items() if value) or "no limits"
+    profile, runtime = job.device.profile, job.device.has
+    if profile != "host" or runtime != "litert" or job.device.slower is not None:
+        told = f"{profile} with {runtime}, about {job.device.estimate:g} times this host's latency; {told}"
     return f"{told}; accuracy may drop by {job.compress.max_accuracy_drop:g}"
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from mgdist.compress.choose import Candidate, Parity, excess
+from mgdist.compress.budget import Budget
+from mgdist.compress.candidate import Candidate, Parity
 from mgdist.evaluate.combine import FOLDS
 from mgdist.evaluate.scores import Heads, consistent, metric_name, named, quality
 from mgdist.job.spec import Job
@@ -49,6 +50,7 @@ class Summary:
         parity: of the bundle against the trained network, on the test split.
         candidates: all that were measured.
         chosen: the one that ships.
+        budget: that it had to keep.
         loss_weights: how much the loss of each head counted in the end, where that was learned.
         verdicts: plain words, where the network is no better than chance or the baseline.
         seconds: of each stage.
@@ -69,6 +71,7 @@ class Summary:
     parity: Parity
     candidates: tuple[Candidate, ...]
     chosen: Candidate
+    budget: Budget
     loss_weights: Mapping[str, float]
     verdicts: tuple[str, ...]
     seconds: dict[str, float]
@@ -130,6 +133,9 @@ def sentences(summary: Summary) -> list[str]:
         f"Ships {summary.chosen.method}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
     ]
+    if summary.budget.told and summary.job.device.max_latency is not None:
+        latency = summary.budget.on_device(summary.chosen)["latency"] * 1e3
+        told.append(f"On the device {latency:.3g} ms; {summary.budget.told}.")
     for name, share in consistent(summary.shipped).items():
         task, valid = summary.tasks[name], summary.chosen.consistent.get(name)
         assert isinstance(task, Classify), "only such a head stands above another"
@@ -200,12 +206,7 @@ def _table(summary: Summary) -> Table:
 
 def _row(candidate: Candidate, summary: Summary) -> list[str]:
     ships = candidate == summary.chosen
-    lacks = excess(
-        candidate,
-        reference=quality(summary.network[0]),
-        budget=summary.job.compress.max_accuracy_drop,
-        device=summary.job.device,
-    )
+    lacks = summary.budget.excess(candidate)
     return [
         candidate.method,
         f"{candidate.quality:.4f}",

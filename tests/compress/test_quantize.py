@@ -1,5 +1,6 @@
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,12 +11,30 @@ from mgdist.compress.flatbuffer import Weights, operator_name, read
 from mgdist.compress.quantize import Quantized, prove, quantize, weights
 from mgdist.errors import ConvertError
 from mgdist.export.litert_route import convert
-from mgdist.job.compress import ALL, Method
+from mgdist.job.compress import STATIC, Method
 from tests.networks import ids_of, inputs_of, job_of, level, network_of, tasks_of
 
 WORDS, PAIRS, WIDTH = 2_000, 6_000, 64
-HELD = {"float32": "float32", "float16": "float16", "int8_weight": "int8", "int8_dynamic": "int8", "int4": "int4"}
-ERROR = {"float32": 0.0, "float16": 0.002, "int8_weight": 0.02, "int8_dynamic": 0.02, "int4": 0.15}
+HELD = {
+    "float32": "float32",
+    "float16": "float16",
+    "int8_weight": "int8",
+    "int8_embedding": "int8",
+    "int8_dynamic": "int8",
+    "int4": "int4",
+    "int2": "int2",
+    "mixed": "int8",
+}
+ERROR = {
+    "float32": 0.0,
+    "float16": 0.002,
+    "int8_weight": 0.02,
+    "int8_embedding": 0.02,
+    "int8_dynamic": 0.02,
+    "int4": 0.1,
+    "int2": 0.6,
+    "mixed": 0.02,
+}
 """Largest difference from float32, as a share of the largest number."""
 
 
@@ -34,7 +53,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def quantized(model: Path) -> dict[Method, Quantized]:
-    return {method: quantize(model, method, model.with_name(f"{method}.tflite")) for method in ALL}
+    return {method: quantize(model, method, model.with_name(f"{method}.tflite")) for method in HELD}
 
 
 def vectors(path: Path) -> np.ndarray:
@@ -43,10 +62,10 @@ def vectors(path: Path) -> np.ndarray:
 
 
 def test_every_method_of_a_job_is_here():
-    assert set(ALL) == set(HELD) == set(ERROR)
+    assert set(get_args(Method)) - set(STATIC) == set(HELD) == set(ERROR)
 
 
-@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize("method", HELD)
 def test_a_file_holds_what_its_method_says(quantized: dict[Method, Quantized], method: Method):
     shares = quantized[method].weights.shares
     assert shares[HELD[method]] > 0.9
@@ -55,7 +74,7 @@ def test_a_file_holds_what_its_method_says(quantized: dict[Method, Quantized], m
     assert quantized[method].size == quantized[method].path.stat().st_size
 
 
-@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize("method", HELD)
 def test_a_file_computes_nearly_what_the_model_computes(
     model: Path, quantized: dict[Method, Quantized], method: Method
 ):
@@ -64,13 +83,15 @@ def test_a_file_computes_nearly_what_the_model_computes(
 
 
 def test_files_shrink_with_their_format(model: Path, quantized: dict[Method, Quantized]):
-    size = {method: quantized[method].size / model.stat().st_size for method in ALL}
+    size = {method: quantized[method].size / model.stat().st_size for method in HELD}
     assert size["float32"] <= 1
     assert size["float16"] < 0.53
     # A row of 64 int8 numbers has a scale of its own, which takes 12 bytes; one of 32 bytes would pay too much for it.
     assert size["int8_weight"] < 0.32
     assert size["int8_dynamic"] < 0.32
     assert size["int4"] < 0.16
+    assert size["int2"] < 0.09
+    assert size["int8_dynamic"] < size["int8_embedding"] < 0.32
 
 
 def test_weight_only_expands_and_dynamic_does_not(quantized: dict[Method, Quantized]):
@@ -90,7 +111,7 @@ def test_operators_ask_for_a_runtime_that_understands_their_weights(quantized: d
     assert found["CONV_2D"] >= 5
 
 
-@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize("method", HELD)
 def test_constants_lie_inside_the_flatbuffer_on_multiples_of_16(quantized: dict[Method, Quantized], method: Method):
     raw = quantized[method].path.read_bytes()
     root = schema.Model.GetRootAs(raw)
@@ -105,11 +126,25 @@ def test_rows_have_scales_of_their_own_where_they_are_wide_enough_to_pay_for_the
     quantized: dict[Method, Quantized],
 ):
     scales = {}
-    for method in ("int8_dynamic", "int4"):
+    for method in ("int8_dynamic", "int2", "int8_embedding"):
         raw = read(quantized[method].path.read_bytes())
         tables = [tensor for tensor in raw.subgraphs[0].tensors if list(tensor.shape) == [WORDS + PAIRS, WIDTH]]
         scales[method] = [len(tensor.quantization.scale) for tensor in tables]
-    assert scales == {"int8_dynamic": [WORDS + PAIRS], "int4": [1]}
+    assert scales == {"int8_dynamic": [WORDS + PAIRS], "int2": [1], "int8_embedding": [1]}
+
+
+def test_four_bits_have_a_scale_for_each_block_of_32(quantized: dict[Method, Quantized]):
+    raw = read(quantized["int4"].path.read_bytes())
+    found = [
+        (graph, tensor)
+        for graph in raw.subgraphs
+        for tensor in graph.tensors
+        if list(tensor.shape) == [WORDS + PAIRS, WIDTH]
+    ]
+    assert len(found) == 2
+    for graph, tensor in found:
+        scales = graph.tensors[tensor.quantization.details.scales]
+        assert (list(scales.shape), scales.type) == ([WORDS + PAIRS, WIDTH // 32], schema.TensorType.FLOAT16)
 
 
 def test_what_is_no_model_is_a_line_that_says_so(tmp_path: Path):

@@ -89,7 +89,7 @@ def test_bench_answers_in_json(small: Bundle, tmp_path: Path, capfd: pytest.Capt
     assert main(["bench", str(small.path), "--file", str(path), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["documents"] == 9
     assert main(["bench", str(small.path), "--file", str(path)]) == 0
-    assert capfd.readouterr().out.splitlines()[0] == "documents      9"
+    assert "documents      9" in capfd.readouterr().out.splitlines()
 
 
 def wrong_inputs(small: Path, folder: Path) -> list[tuple[list[str], int, str]]:

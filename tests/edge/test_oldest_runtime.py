@@ -1,4 +1,4 @@
-"""The oldest LiteRT that mgdist-edge declares gives the golden answers too."""
+"""The oldest LiteRT that mgdist-edge declares gives the golden answers too, and so does tflite-runtime 2.14."""
 
 import os
 import subprocess
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mgdist.compress.quantize import quantize
+from mgdist.compress.layers import layers_of
+from mgdist.compress.quantize import Format, quantize
 from mgdist.export.bundle import bundle
 from mgdist.export.litert_route import convert, device_levels
-from mgdist.job.compress import Method
+from mgdist.job.compress import USUAL, Method
 from mgdist_edge.golden import Golden
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.predictor import load
@@ -36,12 +37,21 @@ WINDOWS = {"word": Window(8, 1), "sentence": Window(6, None), "paragraph": Windo
 INPUTS, TASKS = {ONLY_INPUT: TextInput(WORDS, True, WINDOWS)}, {ONLY_HEAD: Classify(("a", "b", "c"))}
 
 
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("oldest")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), OLDEST]
+def installed(folder: Path, *packages: str) -> Path:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *packages]
     subprocess.run(command, check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed(tmp_path_factory.mktemp("oldest"), OLDEST)
+
+
+@pytest.fixture(scope="module")
+def last_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where tflite-runtime lies, alone: the edge runtime takes it where there is no LiteRT."""
+    return installed(tmp_path_factory.mktemp("tflite"), "tflite-runtime==2.14.0", "numpy<2")
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +61,62 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def packed(converted: Path, method: Method, folder: Path) -> Path:
+    """Return a bundle whose golden examples are the answers of the newest runtime."""
+    texts = [f"w1 w2 w{n}. w4 w{n} w6 w7.\n\nw{n} w8 w9 w10 w11 w12 w13 w14 w15 w16" for n in range(3, 11)]
+    about = manifest(tasks=TASKS, inputs=INPUTS, levels=device_levels(JOB, INPUTS))
+    lowest: dict[str, Format] = {} if method != "mixed" else {layer.name: "int4" for layer in layers_of(converted)}
+    model = quantize(converted, method, folder / "model.tflite", formats=lowest).path
+    even = Golden(tuple(example(text, (0.3, 0.3, 0.4)) for text in texts))
+    newest = load(bundle(model, about, even, folder / "newest.tflite").path)
+    answers = [example(text, list(newest.predict(text).probabilities.values())) for text in texts]
+    return bundle(model, about, Golden(tuple(answers)), folder / "golden.tflite").path
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["float32", "float16", "int8_dynamic", "int4"])
+@pytest.mark.parametrize("method", ["float32", "float16", "int8_dynamic", "int4", "mixed"])
 def test_the_oldest_runtime_gives_the_answers_of_the_newest(
     converted: Path, packages: Path, method: Method, tmp_path: Path
 ) -> None:
-    texts = [f"w1 w2 w{n}. w4 w{n} w6 w7.\n\nw{n} w8 w9 w10 w11 w12 w13 w14 w15 w16" for n in range(3, 11)]
-    about = manifest(tasks=TASKS, inputs=INPUTS, levels=device_levels(JOB, INPUTS))
-    model = quantize(converted, method, tmp_path / "model.tflite").path
-    even = Golden(tuple(example(text, (0.3, 0.3, 0.4)) for text in texts))
-    newest = load(bundle(model, about, even, tmp_path / "newest.tflite").path)
-    answers = [example(text, list(newest.predict(text).probabilities.values())) for text in texts]
-    packed = bundle(model, about, Golden(tuple(answers)), tmp_path / "golden.tflite")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), "edge"])}
-    asked = [sys.executable, "-m", "mgdist_edge", "selftest", str(packed.path)]
-    done = subprocess.run(asked, capture_output=True, text=True, env=environment, check=False)
+    done = on_oldest(packages, "-m", "mgdist_edge", "selftest", str(packed(converted, method, tmp_path)))
     assert done.returncode == 0, done.stderr
-    version = [sys.executable, "-c", "import ai_edge_litert; print(ai_edge_litert.__file__)"]
-    assert str(packages) in subprocess.run(version, capture_output=True, text=True, env=environment, check=True).stdout
+    assert str(packages) in on_oldest(packages, "-c", "import ai_edge_litert; print(ai_edge_litert.__file__)").stdout
+
+
+@pytest.mark.slow
+def test_the_oldest_runtime_refuses_two_bits_before_it_answers(converted: Path, packages: Path, tmp_path: Path) -> None:
+    done = on_oldest(packages, "-m", "mgdist_edge", "selftest", str(packed(converted, "int2", tmp_path)))
+    assert done.returncode != 0
+    assert "Didn't find op for builtin opcode 'EMBEDDING_LOOKUP' version '5'" in done.stderr
+
+
+def on_oldest(packages: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), "edge"])}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, check=False)
+
+
+def on_tflite(bundle: Path, packages: Path) -> subprocess.CompletedProcess[str]:
+    """Replay the golden examples where tflite-runtime and an old numpy are all that is installed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(packages), str(Path("edge").resolve())])}
+    # -S: without the packages of this environment, of which LiteRT would be taken first.
+    asked = [sys.executable, "-S", "-m", "mgdist_edge", "selftest", str(bundle)]
+    return subprocess.run(asked, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", USUAL["tflite_2_14"])
+def test_what_suits_tflite_2_14_gives_the_answers_of_the_newest_there(
+    converted: Path, last_tflite: Path, method: Method, tmp_path: Path
+) -> None:
+    done = on_tflite(packed(converted, method, tmp_path), last_tflite)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["int8_dynamic", "int4", "int2", "mixed"])
+def test_tflite_2_14_refuses_what_it_would_compute_wrongly(
+    converted: Path, last_tflite: Path, method: Method, tmp_path: Path
+) -> None:
+    done = on_tflite(packed(converted, method, tmp_path), last_tflite)
+    assert done.returncode != 0
+    assert "expected a model that LiteRT can run" in done.stderr, done.stdout + done.stderr

@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from mgdist.compress.choose import Candidate
+from mgdist.compress.candidate import Candidate
 from mgdist.data.dataset import Dataset
 from mgdist.evaluate.network import Outputs
 from mgdist.evaluate.network import answers as outputs_of
-from mgdist.export.candidates import candidates, flatbuffer, open_candidates
+from mgdist.export.candidates import candidates, open_candidates
 from mgdist.export.litert_route import convert
+from mgdist.export.measure import flatbuffer
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.models.network import Network

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mgdist.evaluate.scores import quality, score
-from mgdist.export.candidates import LONGEST_GOLDEN, Shipped, _golden, ship
+from mgdist.export.candidates import Shipped, ship
+from mgdist.export.measure import LONGEST_GOLDEN, golden_of
 from mgdist.export.verify import answers
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
@@ -88,6 +89,6 @@ def test_a_split_of_long_documents_gives_its_shortest_as_golden(tmp_path: Path) 
         row["text"] += " again" * (LONGEST_GOLDEN // 6 + number)
     dataset = prepare(files(write_jsonl(tmp_path / "train.jsonl", rows)), tmp_path / "data")
     shard = dataset.valid
-    golden = _golden(shard, {ONLY_HEAD: np.full((len(shard), 2), 0.5, np.float32)})
+    golden = golden_of(shard, {ONLY_HEAD: np.full((len(shard), 2), 0.5, np.float32)})
     shortest = min(shard.raws[ONLY_INPUT], key=len)
     assert [example.raws for example in golden.examples] == [{ONLY_INPUT: shortest}]

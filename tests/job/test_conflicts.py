@@ -76,6 +76,15 @@ def test_two_inputs_and_two_heads_contradict_nothing() -> None:
             "train.metric: expected loss or one that the task has: r2, mse, mae; got accuracy",
         ),
         (
+            {"compress": {"methods": ["int8_static"]}},
+            "compress.methods: int8_static is for images, series and audio, not for embeddings; leave it out",
+        ),
+        (
+            {"compress": {"methods": ["mixed"]}, "device": {"profile": "compat"}},
+            "compress.methods: tflite-runtime 2.14 computes mixed wrongly or not at all; use float32, float16, "
+            "int8_embedding",
+        ),
+        (
             {"task": HEADS["price"], "model": {"embedding": {"bayes": {}}}},
             "model.embedding.bayes: needs a first head that classifies with weights of its own; leave it out",
         ),

@@ -67,7 +67,8 @@ WRONG = [
     ("name: small", "name: small\ndevice: {unit_counts: [4, 1]}", "2: device.unit_counts: expected rising numbers that "
      "start with 1; got [4, 1]"),
     ("name: small", "name: small\ncompress: {methods: [int7]}", "2: compress.methods.0: expected float32, float16, "
-     "int8_weight, int8_dynamic or int4; got 'int7'; did you mean int4?"),
+     "int8_weight, int8_embedding, int8_dynamic, int8_static, int16_static, int4, int2 or mixed; got 'int7'; did you "
+     "mean int4?"),
 ]  # fmt: skip
 
 

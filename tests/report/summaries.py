@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mgdist.compress.choose import Candidate, Parity
+from mgdist.compress.budget import Budget
+from mgdist.compress.candidate import Candidate, Parity
 from mgdist.evaluate.scores import Scores, score_head
 from mgdist.report.summary import Summary
 from mgdist_edge.tasks import Classify, MultiLabel, Regress
@@ -15,6 +16,7 @@ LABELS = ("numpy", "a|b", "new *york*")
 FLOAT32 = Candidate(
     method="float32",
     quality=0.9,
+    sha256="0" * 64,
     size=123_456_789,
     latency=0.2001,
     memory=1_091_000_000,
@@ -81,6 +83,7 @@ def summary(folder: Path, *, classes: int = 3, **changed: object) -> Summary:
         "parity": Parity(difference=0.02, equal=0.97, examples=120),
         "candidates": (FLOAT32, replace(INT8, method="int4", quality=0.5), INT8),
         "chosen": INT8,
+        "budget": Budget(0.9, job.compress.max_accuracy_drop, job.device),
         "loss_weights": {},
         "verdicts": ("The network is below the simple baseline.",),
         "seconds": {"data": 1.23, "train": 40.0},

@@ -44,7 +44,7 @@ def test_each_head_has_a_section_of_its_own_and_only_classes_have_a_confusion(tm
 
 def test_each_table_has_as_many_cells_a_row_as_its_head(tmp_path: Path) -> None:
     blocks = [block for block in report(summary(tmp_path)).split("\n\n") if block.startswith("|")]
-    assert len(blocks) == 6
+    assert len(blocks) == 8
     for block in blocks:
         assert len({line.replace("\\|", "").count("|") for line in block.splitlines()}) == 1
 
@@ -88,11 +88,11 @@ def test_the_report_is_written_beside_the_bundle(tmp_path: Path) -> None:
     write_report(made)
     assert made.report == tmp_path / "report.md"
     assert made.report.read_text() == report(made)
-    assert list(tmp_path.iterdir()) == [made.report]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["front.svg", "report.md"]
 
 
 def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"none/\.report\.md\.\d+: No such file or directory; see to it, then submit"):
+    with pytest.raises(RunError, match=r"none/\.front\.svg\.\d+: No such file or directory; see to it, then submit"):
         write_report(summary(tmp_path / "none"))
 
 

@@ -1,0 +1,211 @@
+"""Measuring candidates: each format of the weights as a bundle, run by the edge runtime on the validation split.
+
+Legend: R rows of a split, K outputs of a head.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgdist.compress.candidate import Candidate, Layer
+from mgdist.compress.layers import layers_of
+from mgdist.compress.mixed import furthest, plain, steps
+from mgdist.compress.quantize import Calls, Format, Quantized, quantize
+from mgdist.data.dataset import Dataset, Shard
+from mgdist.errors import ConvertError
+from mgdist.evaluate.network import Outputs
+from mgdist.evaluate.scores import Heads, consistent, quality, score
+from mgdist.export.bundle import bundle
+from mgdist.export.calibrate import calls_of
+from mgdist.export.litert_route import device_levels
+from mgdist.export.verify import answers, measure, parity
+from mgdist.job.compress import STATIC, Method
+from mgdist.job.spec import Job
+from mgdist.runs import job_digest, versions, write
+from mgdist_edge.bundle import Bundle
+from mgdist_edge.golden import Example, Golden
+from mgdist_edge.manifest import Manifest
+from mgdist_edge.raws import Raw, raw_json
+
+GOLDEN_EXAMPLES, LONGEST_GOLDEN = 8, 20_000
+TIMED = 300
+"""Examples that a candidate is timed on."""
+SENSED = 100
+"""Training examples that the sensitivity of a layer is measured on."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What candidates are made of and measured with.
+
+    Attributes:
+        job: as it was trained.
+        dataset: that it was trained on.
+        model: the converted network, float32.
+        trained: the trained network's outputs on the validation split.
+        reference: its quality there.
+        created: when, in ISO 8601.
+        folder: that the candidates are written into.
+    """
+
+    job: Job
+    dataset: Dataset
+    model: Path
+    trained: Outputs
+    reference: float
+    created: str
+    folder: Path
+
+    def candidate(self, method: Method) -> Candidate:
+        """Quantize the model, pack it, and measure it; leaves METHOD.tflite, METHOD.bundle.tflite and METHOD.npz.
+
+        Raises:
+            ConvertError: it does not quantize, or there are too few examples to calibrate on.
+        """
+        formats = self.mixed() if method == "mixed" else {}
+        calls = self.calls(method) if method in STATIC else {}
+        made = quantize(self.model, method, flatbuffer(self.folder, method), formats=formats, calls=calls)
+        packed = self._packed(made)
+        device, scores = self._scored(packed.path)
+        speed = measure(packed.path, self.timed)
+        np.savez(outputs_path(self.folder, method), allow_pickle=False, **device)
+        return Candidate(
+            method=method,
+            quality=quality(scores),
+            sha256=packed.manifest.parts["model"].sha256,
+            size=packed.size,
+            latency=speed.latency,
+            memory=speed.memory,
+            weights=made.weights.shares,
+            parity=parity(self.dataset.tasks, device, self.trained),
+            consistent=consistent(scores),
+            layers=made.layers,
+            floats=made.weights.floats,
+        )
+
+    def mixed(self) -> dict[str, Format]:
+        """Return the format of each layer with which the model is smallest and keeps the accuracy budget."""
+        found, lowest = layers_of(self.model), self.reference - self.job.compress.max_accuracy_drop
+        rows = _spread(self.dataset.train, SENSED)
+        whole = self._outputs(plain(found), rows)
+
+        def harm(layer: Layer, format: Format) -> float:
+            told = self._outputs({**plain(found), layer.name: format}, rows)
+            return sum(float(np.abs(told[name] - whole[name]).mean()) for name in whole)
+
+        def keeps(formats: Mapping[str, Format]) -> bool:
+            return quality(self._scored(self._tried(formats))[1]) >= lowest - 1e-9
+
+        return furthest(steps(found, harm), found, keeps)
+
+    def calls(self, method: Method) -> Calls:
+        """Return what the signatures are given on training examples, to calibrate on.
+
+        Raises:
+            ConvertError: there are too few.
+        """
+        wanted = self.job.compress.calibrate
+        rows = _spread(self.dataset.train, wanted)
+        if len(rows) < wanted:
+            raise ConvertError(
+                f"compress.calibrate: expected {wanted} training examples to calibrate {method} on; got {len(rows)}; "
+                "ask for fewer, give more rows, or leave the method out"
+            )
+        float32 = Bundle.open(self._tried(plain(layers_of(self.model))))
+        return calls_of(float32, (self.dataset.train.views(row) for row in rows))
+
+    @cached_property
+    def timed(self) -> Path:
+        """Evenly chosen examples of the validation split, written for timing."""
+        lines = (
+            {name: raw_json(raw) for name, raw in self.dataset.valid.raw(row).items()}
+            for row in _spread(self.dataset.valid, TIMED)
+        )
+        path = self.folder / "timed.jsonl"
+        write(path, "".join(json.dumps(line) + "\n" for line in lines))
+        return path
+
+    def _packed(self, made: Quantized) -> Bundle:
+        about = manifest_of(self.job, self.dataset, made.method, self.created)
+        return bundle(made.path, about, self._golden, bundle_path(self.folder, made.method))
+
+    @cached_property
+    def _golden(self) -> Golden:
+        return golden_of(self.dataset.valid, self.trained)
+
+    def _tried(self, formats: Mapping[str, Format]) -> Path:
+        """Return a bundle of the model with such formats, which is soon forgotten."""
+        bare = quantize(self.model, "mixed", self.folder / "tried.tflite", formats=formats).path
+        about = manifest_of(self.job, self.dataset, "mixed", self.created)
+        return bundle(bare, about, self._golden, self.folder / "tried.bundle.tflite").path
+
+    def _outputs(self, formats: Mapping[str, Format], rows: range) -> dict[str, NDArray[np.float32]]:
+        return answers(self._tried(formats), self.dataset.train, rows)
+
+    def _scored(self, packed: Path) -> tuple[dict[str, NDArray[np.float32]], Heads]:
+        device = answers(packed, self.dataset.valid)
+        return device, score(self.dataset.tasks, device, self.dataset.valid.targets)
+
+
+def _spread(shard: Shard, most: int) -> range:
+    """Return evenly chosen rows of a split."""
+    return range(0, len(shard), max(1, len(shard) // most))[:most]
+
+
+def flatbuffer(folder: Path, method: Method) -> Path:
+    """Return where a candidate's bare model lies."""
+    return folder / f"{method}.tflite"
+
+
+def bundle_path(folder: Path, method: Method) -> Path:
+    """Return where a candidate as a bundle lies."""
+    return folder / f"{method}.bundle.tflite"
+
+
+def outputs_path(folder: Path, method: Method) -> Path:
+    """Return where a candidate's outputs on the validation split lie; the golden examples are some of them."""
+    return folder / f"{method}.npz"
+
+
+def manifest_of(job: Job, dataset: Dataset, method: Method, created: str) -> Manifest:
+    """Return what a bundle of a job says of itself, before it was measured."""
+    return Manifest(
+        name=job.name,
+        created=created,
+        license=job.run.license,
+        tasks=dataset.tasks,
+        inputs=dataset.inputs,
+        levels=device_levels(job, dataset.inputs),
+        method=method,
+        job_digest=job_digest(job),
+        data_digest=dataset.digest,
+        versions=versions(),
+        metrics={},
+        parity={},
+    )
+
+
+def golden_of(shard: Shard, outputs: Outputs) -> Golden:
+    """Pick examples from short to long, with the outputs given."""
+    sizes = [_size(shard.raw(row)) for row in range(len(shard))]
+    ranked = sorted(range(len(shard)), key=sizes.__getitem__)
+    ranked = [row for row in ranked if sizes[row] <= LONGEST_GOLDEN] or ranked[:1]
+    places = np.linspace(0, len(ranked) - 1, min(GOLDEN_EXAMPLES, len(ranked))).astype(int)
+    rows = [ranked[place] for place in dict.fromkeys(places.tolist())]
+    return Golden(tuple(Example(shard.raw(row), _expected(shard, outputs, row)) for row in rows))
+
+
+def _expected(shard: Shard, outputs: Outputs, row: int) -> dict[str, tuple[float, ...]]:
+    """Return the outputs of one row; of labelled samples with four digits, since there are many."""
+    found = {name: shard.outputs_of(name, values, np.array([row])) for name, values in outputs.items()}
+    return {name: tuple((each if len(each) == 1 else each.round(4)).ravel().tolist()) for name, each in found.items()}
+
+
+def _size(raws: Mapping[str, Raw]) -> int:
+    """Return about how much of a file an example takes."""
+    return sum(raw.nbytes if isinstance(raw, np.ndarray) else len(raw) for raw in raws.values())
