@@ -85,7 +85,7 @@ def _override(document: dict[str, Any], override: str) -> None:
 
 
 def _line(path: str | Path, marked: CommentedMap, mistake: Mistake, overrides: Sequence[str]) -> str:
-    for override in overrides:
+    for override in reversed(overrides):  # the last one counts
         if mistake.path and override.partition("=")[0] == mistake.path:
             return f"--set {override}: {mistake.path}: {mistake.message}"
     return f"{path}:{_line_of(marked, mistake.path)}: {mistake.path or 'job'}: {mistake.message}"

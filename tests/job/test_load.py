@@ -113,6 +113,12 @@ def test_a_wrong_override_is_told_as_it_was_written(job_file: JobFile, override:
     assert str(error.value).startswith(expected)
 
 
+def test_of_two_overrides_of_a_field_the_last_one_counts_and_is_told(job_file: JobFile) -> None:
+    assert load(job_file(), ["train.lr=0.5", "train.lr=0.25"]).train.lr == 0.25
+    with pytest.raises(JobError, match=r"^--set train\.lr=fast: train\.lr: expected a number; got 'fast'"):
+        load(job_file(), ["train.lr=0.5", "train.lr=fast"])
+
+
 def test_a_number_may_be_written_as_in_yaml_1_2(job_file: JobFile) -> None:
     assert load(job_file()).train.lr == pytest.approx(1e-3)
 
