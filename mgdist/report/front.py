@@ -10,7 +10,7 @@ from mgdist.compress.choose import front
 from mgdist.job.device import size_line
 
 NAME = "front.svg"
-WIDTH, HEIGHT, EDGE = 640, 320, 60
+WIDTH, HEIGHT, EDGE, NAMES = 560, 320, 60, 220
 DOT, CHOSEN, BEATEN, LIMIT = "#1f77b4", "#2ca02c", "#9a9a9a", "#d62728"
 COLUMNS = ("model", "quality", "size", "latency on the device", "memory on the device", "on the front", "breaks")
 
@@ -39,7 +39,7 @@ def picture(candidates: Sequence[Candidate], chosen: Candidate, budget: Budget) 
     sizes = [log10(each.size) for each in candidates]
 
     def across(size: int) -> float:
-        return EDGE + (log10(size) - min(sizes)) / ((max(sizes) - min(sizes)) or 1.0) * (WIDTH - 3 * EDGE)
+        return EDGE + (log10(size) - min(sizes)) / ((max(sizes) - min(sizes)) or 1.0) * (WIDTH - 2 * EDGE)
 
     def down(quality: float) -> float:
         return HEIGHT - EDGE - (quality - low) / ((high - low) or 1.0) * (HEIGHT - 2 * EDGE)
@@ -56,14 +56,15 @@ def picture(candidates: Sequence[Candidate], chosen: Candidate, budget: Budget) 
         f'<text x="6" y="{down(high) + 4:.1f}">{high:.4f}</text>',
         f'<text x="6" y="{down(low) + 4:.1f}">{low:.4f}</text>',
     ]
-    for place, each in enumerate(sorted(candidates, key=lambda candidate: candidate.size)):
+    for place, each in enumerate(sorted(candidates, key=lambda candidate: candidate.size), 1):
         colour = CHOSEN if each == chosen else DOT if each in best else BEATEN
         x, y = across(each.size), down(each.quality)
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>')
-        told = escape(f"{each.method} {size_line(each.size)}" + (" ships" if each == chosen else ""))
-        # Neighbours stand one above and one below, so that names of like sizes do not cover each other.
-        parts.append(f'<text x="{x + 6:.1f}" y="{y + (-8 if place % 2 else 16):.1f}" fill="{colour}">{told}</text>')
+        told = escape(f"{place}  {each.method} {size_line(each.size)}" + (" ships" if each == chosen else ""))
+        # Numbers at the dots and names beside the plot: names of like sizes would cover each other.
+        parts.append(f'<text x="{x:.1f}" y="{y - 9:.1f}" fill="{colour}" text-anchor="middle">{place}</text>')
+        parts.append(f'<text x="{WIDTH}" y="{EDGE + 18 * (place - 1) + 4}" fill="{colour}">{told}</text>')
     body = "\n".join(parts)
-    opened = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-size="11"'
+    opened = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH + NAMES}" height="{HEIGHT}" font-size="11"'
     ground = '<rect width="100%" height="100%" fill="white"/>'
     return f'{opened} font-family="sans-serif">\n{ground}\n{body}\n</svg>\n'

@@ -27,9 +27,9 @@ def test_the_picture_shows_each_candidate_inside_of_it_and_the_budget() -> None:
     root = ElementTree.fromstring(picture(ALL, INT8, BUDGET))
     dots = [element for element in root if element.tag.endswith("circle")]
     assert len(dots) == 3
-    assert all(0 < float(dot.attrib["cx"]) < 640 and 0 < float(dot.attrib["cy"]) < 320 for dot in dots)
+    assert all(0 < float(dot.attrib["cx"]) < 560 and 0 < float(dot.attrib["cy"]) < 320 for dot in dots)
     texts = [element.text or "" for element in root if element.tag.endswith("text")]
-    assert "int8_dynamic 0.90 MB ships" in texts
+    assert "1  int8_dynamic 0.90 MB ships" in texts
     assert "budget 0.8900" in texts
 
 
