@@ -23,6 +23,7 @@ from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
 from mgdist.job.compress import STATIC
+from mgdist.job.device import DeviceSpec
 from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.point import as_document, at_point, cutting, untaught
 from mgdist.job.search import EnsembleSpec
@@ -101,14 +102,15 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
         trained = line.train(best, data, line.teacher(taught, together))
         evaluated = line.evaluate(best, data, trained)
         converted = line.convert(best, data, trained)
-        compressed = line.compress(best, data, evaluated, converted)
-        reference = quality(evaluated.value.network["valid"])
-        budget = Budget.of(reference, job.compress, job.device, compressed.value)
-        chosen = choose(compressed.value, budget)
-        shipped = line.bundle(best, data, evaluated, compressed, chosen)
+        made = line.candidates(best, data, evaluated, converted)
+        measured = tuple(each for stage in made for each in stage.value)
+        budget = Budget.of(quality(evaluated.value.network["valid"]), job.compress, job.device, measured)
+        chosen = choose(measured, budget)
+        (source,) = (stage for stage in made if chosen in stage.value)
+        shipped = line.bundle(best, data, evaluated, source, chosen)
         summary = replace(
             line.summary(
-                best, point, data.value, trained.value, evaluated.value, compressed.value, chosen, budget, shipped.value
+                best, point, data.value, trained.value, evaluated.value, measured, chosen, budget, shipped.value
             ),
             taught=None if taught is None else taught.value,
             ensemble=None if together is None else together.value,
@@ -225,8 +227,21 @@ class Line:
         given = [trained.value.sha256, data.digest, _parts(best, "granularities", "model"), best.device.unit_counts]
         return self.run.stage("convert", *given, do=work, load=lambda folder: folder / "float32.tflite")
 
-    def compress(
+    def candidates(
         self, best: Job, data: Done[Dataset], evaluated: "Done[Evaluated]", converted: Done[Path]
+    ) -> "tuple[Done[tuple[Candidate, ...]], ...]":
+        """Compress by the methods of the job; where it names none, and none is small and good, by mixed precision."""
+        usual = self.compress("compress", best, data, evaluated, converted)
+        asked = DeviceSpec(max_size=best.device.max_size)  # mixed precision makes nothing faster
+        small = Budget(quality(evaluated.value.network["valid"]), best.compress.max_accuracy_drop, asked)
+        enough = any(not small.excess(each) for each in usual.value)
+        if best.compress.methods is not None or best.device.has != "litert" or enough:
+            return (usual,)
+        mixed = at_point(best, {"compress.methods": ["mixed"]})
+        return usual, self.compress("mixed", mixed, data, evaluated, converted)
+
+    def compress(
+        self, name: str, best: Job, data: Done[Dataset], evaluated: "Done[Evaluated]", converted: Done[Path]
     ) -> Done[tuple[Candidate, ...]]:
         """Quantize to each format, and measure each on the validation split with the edge runtime."""
         from mgdist.export.candidates import candidates, open_candidates
@@ -241,7 +256,7 @@ class Line:
         given: list[Any] = [converted.digest, evaluated.digest, best.methods]
         given += [best.compress.max_accuracy_drop] if "mixed" in best.methods else []
         given += [best.compress.calibrate] if set(STATIC) & set(best.methods) else []
-        return self.run.stage("compress", *given, do=work, load=open_candidates)
+        return self.run.stage(name, *given, do=work, load=open_candidates)
 
     def bundle(
         self,

@@ -161,5 +161,18 @@ def test_a_run_that_is_killed_in_any_stage_is_finished_by_the_same_command(job: 
     assert sorted(done((tmp_path / "tiny" / "latest").resolve())) == sorted(STAGES), "each stage came to an end once"
 
 
+@pytest.mark.slow
+def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Path, finished: tuple[Path, str]) -> None:
+    usual = ["--set", "compress.methods=null", "--set", "compress.max_accuracy_drop=0.3"]
+    assert mgdist("submit", job, *usual).returncode == 0
+    latest = job.parent / "runs" / "tiny" / "latest"
+    smallest = min(each["size"] for each in json.loads((latest / "compress" / "candidates.json").read_text()))
+    ended = mgdist("submit", job, *usual, "--set", f"device.max_size={smallest - 1}")
+    assert ended.returncode == 0, ended.stderr
+    assert done(latest.resolve()) == ["mixed", "bundle"]
+    assert re.search(r"^mixed .* ships", ended.stdout, re.MULTILINE)
+    assert edge("selftest", latest / "tiny.tflite").returncode == 0
+
+
 def _events(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.glob("tiny/2*/events.jsonl"))

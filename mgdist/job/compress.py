@@ -40,7 +40,8 @@ class CompressSpec(Spec):
     on the validation split; 0.005 is half a point"""
     methods: Annotated[tuple[Method, ...], BeforeValidator(as_tuple), Field(min_length=1)] | None = None
     """formats of the weights; the smallest within the budget and the device's limits ships; null: float32, float16,
-    int8_weight, int8_dynamic and, with embeddings, int4; for tflite_2_14 float32, float16 and int8_embedding.
+    int8_weight, int8_dynamic and, with embeddings, int4; for tflite_2_14 float32, float16 and int8_embedding;
+    and mixed, where none of these is small and good enough.
     int8_dynamic: 8 bits, computed in integers; int4, int2, int8_embedding: so many bits for the embeddings of text and
     tables (int8_embedding leaves the rest in float32); int8_static, int16_static: what is computed has 8 or 16 bits
     too, calibrated on training examples, for images, series and audio; mixed: each layer in as few bits as the budget
