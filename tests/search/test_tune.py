@@ -163,7 +163,7 @@ def test_trials_of_two_workers_train_on_ray(ray: None, small: tuple[Job, Dataset
 
 @pytest.mark.slow
 def test_a_killed_search_keeps_its_finished_trials(tmp_path: Path) -> None:
-    job, _ = small_dataset(tmp_path, rows=2000)
+    job, _ = small_dataset(tmp_path, rows=1000)
     space = {"train.lr": {"loguniform": [1e-4, 1e-1]}}
     spec = {"trials": 8, "asha": None, "ensemble": {"winners": 3}, "space": space}
     job = moved(job, search=spec)
