@@ -74,8 +74,8 @@ def _in_float(model: schema.ModelT, graph: schema.SubGraphT, operator: schema.Op
     given = graph.tensors[operator.outputs[0]].type
     if given not in FLOATS or operator_name(model, operator) in ("DEQUANTIZE", "EMBEDDING_LOOKUP"):
         return False
-    weights = (graph.tensors[index] for index in operator.inputs if index >= 0)
-    return not any(is_constant(model, tensor) and tensor.type in INTEGERS for tensor in weights)
+    read_by_it = (graph.tensors[index] for index in operator.inputs if index >= 0)
+    return not any(is_constant(model, tensor) and tensor.type in INTEGERS for tensor in read_by_it)
 
 
 def read(raw: bytes) -> schema.ModelT:

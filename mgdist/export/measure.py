@@ -122,13 +122,7 @@ class Measuring:
     @cached_property
     def timed(self) -> Path:
         """Evenly chosen examples of the validation split, written for timing."""
-        lines = (
-            {name: raw_json(raw) for name, raw in self.dataset.valid.raw(row).items()}
-            for row in _spread(self.dataset.valid, TIMED)
-        )
-        path = self.folder / "timed.jsonl"
-        write(path, "".join(json.dumps(line) + "\n" for line in lines))
-        return path
+        return write_examples(self.dataset.valid, TIMED, self.folder / "timed.jsonl")
 
     def _packed(self, made: Quantized) -> Bundle:
         about = manifest_of(self.job, self.dataset, made.method, self.created)
@@ -150,6 +144,13 @@ class Measuring:
     def _scored(self, packed: Path) -> tuple[dict[str, NDArray[np.float32]], Heads]:
         device = answers(packed, self.dataset.valid)
         return device, score(self.dataset.tasks, device, self.dataset.valid.targets)
+
+
+def write_examples(shard: Shard, most: int, path: Path) -> Path:
+    """Write evenly chosen examples of a split as the edge runtime reads them, one JSON value a line."""
+    lines = ({name: raw_json(raw) for name, raw in shard.raw(row).items()} for row in _spread(shard, most))
+    write(path, "".join(json.dumps(line) + "\n" for line in lines))
+    return path
 
 
 def _spread(shard: Shard, most: int) -> range:

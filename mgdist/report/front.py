@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from math import log10
 
-from mgdist.compress.budget import Budget
+from mgdist.compress.budget import SHOWN, Budget
 from mgdist.compress.candidate import Candidate
 from mgdist.compress.choose import front
 from mgdist.job.device import size_line
@@ -23,9 +23,7 @@ def rows(candidates: Sequence[Candidate], budget: Budget) -> Iterator[list[str]]
         yield [
             each.method,
             f"{each.quality:.4f}",
-            size_line(each.size),
-            f"{costs['latency'] * 1e3:.2f} ms",
-            f"{costs['memory'] / 1e6:.0f} MB",
+            *(SHOWN[name](costs[name]) for name in ("size", "latency", "memory")),
             "yes" if each in best else "",
             ", ".join(budget.excess(each)),
         ]

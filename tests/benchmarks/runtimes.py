@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mgdist.data.dataset import Dataset
-from mgdist_edge.raws import raw_json
+from mgdist.export.measure import write_examples
 from tests.benchmarks.setting import ROOT, parser, table, told
 
 
@@ -49,30 +49,25 @@ PLACES = (
 def main(options: argparse.Namespace) -> None:
     with told(), tempfile.TemporaryDirectory(prefix="mgdist-runtimes-") as name:
         folder = Path(name)
-        count = written(options.run, options.documents, folder / "documents.jsonl")
+        test = Dataset.open(options.run / "data").test
+        documents = write_examples(test, options.documents, folder / "documents.jsonl")
         for place in PLACES:
             if place.packages:
                 target = ["--target", str(folder / place.name)]
                 subprocess.run(
-                    [sys.executable, "-m", "pip", "install", "--quiet", *target, *place.packages], check=True
+                    [sys.executable, "-m", "pip", "install", "--quiet", *target, *place.packages],
+                    check=True,
+                    stderr=subprocess.PIPE,
                 )
         found = [row for bundle in bundles(options.run) for row in rows(bundle, folder)]
         table(["candidate", "runtime", "equal answers", "largest difference of an output"], found)
+        count = len(documents.read_text().splitlines())
         print(f"\n{options.run.resolve().parent.name}: {count} documents of the test split.")
 
 
 def bundles(run: Path) -> list[Path]:
     """Return the candidates of a finished run."""
     return sorted((run / "compress").glob("*.bundle.tflite"))
-
-
-def written(run: Path, most: int, path: Path) -> int:
-    """Write evenly chosen documents of the test split, and return how many."""
-    test = Dataset.open(run / "data").test
-    chosen = range(0, len(test), max(1, len(test) // most))[:most]
-    lines = ({name: raw_json(raw) for name, raw in test.raw(row).items()} for row in chosen)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return len(chosen)
 
 
 def rows(bundle: Path, folder: Path) -> Iterator[list[object]]:
