@@ -3,6 +3,7 @@
 A stage imports what it works with when it begins: torch takes seconds, in which Ray starts and data is read already.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -22,10 +23,11 @@ from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
-from mgdist.job.compress import STATIC
+from mgdist.job.compress import STATIC, PruneStepSpec
 from mgdist.job.device import DeviceSpec
 from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.point import as_document, at_point, cutting, untaught
+from mgdist.job.prune import fine_tuning
 from mgdist.job.search import EnsembleSpec
 from mgdist.job.spec import Job
 from mgdist.report.folds import CrossValidation, write_folds
@@ -38,9 +40,12 @@ from mgdist.search.teacher import FinishedRun, Taught, teach, teacher_of
 
 if TYPE_CHECKING:
     from mgdist.evaluate.network import Evaluated
+    from mgdist.evaluate.scores import Heads
     from mgdist.export.candidates import Shipped
+    from mgdist.export.litert_route import Converted
     from mgdist.search.ensemble import Ensemble
     from mgdist.train.launch import Trained
+    from mgdist.train.prune import Pruned
 
 
 def submit(job: Job, console: Console, *, fresh: bool = False, address: str | None = None) -> Summary:
@@ -100,23 +105,49 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
         together = line.ensemble(data, found)
         best, point = line.best(found)
         trained = line.train(best, data, line.teacher(taught, together))
-        evaluated = line.evaluate(best, data, trained)
-        converted = line.convert(best, data, trained)
-        made = line.candidates(best, data, evaluated, converted)
-        measured = tuple(each for stage in made for each in stage.value)
-        budget = Budget.of(quality(evaluated.value.network["valid"]), job.compress, job.device, measured)
+        whole = line.contender(best, 0, data, trained)
+        pruned = list(line.prune(best, whole))
+        made = line.candidates(best, [whole, *(each for _, each in pruned)])
+        measured = tuple(each for _, stage in made for each in stage.value)
+        budget = Budget.of(whole.quality, job.compress, job.device, measured)
         chosen = choose(measured, budget)
-        (source,) = (stage for stage in made if chosen in stage.value)
-        shipped = line.bundle(best, data, evaluated, source, chosen)
+        ((contender, source),) = ((each, stage) for each, stage in made if chosen in stage.value)
+        shipped = line.bundle(best, contender, source, chosen)
         summary = replace(
-            line.summary(
-                best, point, data.value, trained.value, evaluated.value, measured, chosen, budget, shipped.value
-            ),
+            line.summary(best, point, whole, measured, chosen, budget, shipped.value),
             taught=None if taught is None else taught.value,
             ensemble=None if together is None else together.value,
+            pruned=tuple((stage.value, each.evaluated.value.network["valid"]) for stage, each in pruned),
         )
         write_report(summary)
         return summary
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network that may ship: the trained one, or what is left of it after a step of pruning.
+
+    Attributes:
+        number: of the step; 0 of the trained one.
+        data: that it reads.
+        evaluated: how good it is.
+        converted: the same network for the device, in float32.
+    """
+
+    number: int
+    data: Done[Dataset]
+    trained: "Done[Trained]"
+    evaluated: "Done[Evaluated]"
+    converted: "Done[Converted]"
+
+    @property
+    def quality(self) -> float:
+        """On the validation split."""
+        return quality(self.evaluated.value.network["valid"])
+
+    def stage(self, name: str) -> str:
+        """Return what a stage is called that works on it."""
+        return f"{name}_{self.number}" if self.number else name
 
 
 @dataclass(frozen=True)
@@ -208,70 +239,121 @@ class Line:
         given += [] if weights is None else [weights]
         return self.run.stage("train", *given, do=work, load=Trained.open)
 
-    def evaluate(self, best: Job, data: Done[Dataset], trained: "Done[Trained]") -> "Done[Evaluated]":
-        """Score the network and the linear baseline on the validation and the test split."""
-        from mgdist.evaluate.network import Evaluated, evaluate
+    def contender(
+        self,
+        best: Job,
+        number: int,
+        data: Done[Dataset],
+        trained: "Done[Trained]",
+        simple: "Mapping[str, Heads] | None" = None,
+    ) -> Contender:
+        """Score a network and the linear baseline on the validation and the test split, and convert the network.
 
-        work = partial(evaluate, best, data.value, trained.value.weights)
-        return self.run.stage("evaluate", trained.value.sha256, data.digest, do=work, load=Evaluated.open)
-
-    def convert(self, best: Job, data: Done[Dataset], trained: "Done[Trained]") -> Done[Path]:
-        """Convert the network to one TFLite file in float32."""
-        from mgdist.evaluate.network import restore
-        from mgdist.export.litert_route import convert
+        Args:
+            best: the job, as it was trained.
+            number: of the step of pruning that the network is left from; 0 of the trained one.
+            data: that it reads.
+            trained: its weights.
+            simple: the scores of the baseline, where they are known already.
+        """
+        from mgdist.evaluate.network import Evaluated, evaluate, restore
+        from mgdist.export.litert_route import Converted, convert
 
         def work(folder: Path) -> None:
             network = restore(best, data.value, trained.value.weights)
             convert(network, best, data.value.inputs, data.value.tasks, folder / "float32.tflite")
 
-        given = [trained.value.sha256, data.digest, _parts(best, "granularities", "model"), best.device.unit_counts]
-        return self.run.stage("convert", *given, do=work, load=lambda folder: folder / "float32.tflite")
+        suffix = f"_{number}" if number else ""
+        score = partial(evaluate, best, data.value, trained.value.weights, simple=simple)
+        given: list[Any] = [trained.value.sha256, data.digest]
+        evaluated = self.run.stage(f"evaluate{suffix}", *given, do=score, load=Evaluated.open)
+        given += [_parts(best, "granularities", "model"), best.device.unit_counts, "with levels"]
+        converted = self.run.stage(
+            f"convert{suffix}", *given, do=work, load=lambda folder: Converted.open(folder / "float32.tflite")
+        )
+        return Contender(number, data, trained, evaluated, converted)
+
+    def prune(self, best: Job, whole: Contender) -> "Iterator[tuple[Done[Pruned], Contender]]":
+        """Take out of the trained network what matters least, step by step, and fine-tune what is left of it."""
+        spec = best.compress.prune
+        if spec is None:
+            return
+        from mgdist.train.launch import Trained, train
+        from mgdist.train.prune import Pruned, prune
+
+        answers = None if spec.distil is None else self.answers(best, whole)
+        before, last = PruneStepSpec(), whole
+        for number, step in enumerate(spec.steps, 1):
+            smaller = partial(prune, best, last.data.value, last.trained.value.weights, step, before)
+            given = [last.trained.value.sha256, last.data.digest, step.model_dump(exclude={"epochs"}), spec.importance]
+            pruned = self.run.stage(f"prune_{number}", *given, do=smaller, load=Pruned.open)
+            tuning = fine_tuning(best, step)
+            data = Done(Dataset.open(pruned.value.data), pruned.digest, pruned.value.data)
+
+            def tune(folder: Path, tuning: Job = tuning, left: Pruned = pruned.value) -> None:
+                self._connected()
+                train(tuning, left.data, folder, None if answers is None else answers.folder, left.weights)
+
+            given = [pruned.digest, _parts(tuning, "task", "granularities", "model", "train", "seed")]
+            given += [answers.digest] if answers else []
+            tuned = self.run.stage(f"tune_{number}", *given, do=tune, load=Trained.open)
+            last = self.contender(best, number, data, tuned, whole.evaluated.value.baseline)
+            before = step
+            yield pruned, last
+
+    def answers(self, best: Job, whole: Contender) -> Done[Path]:
+        """Let the trained network answer for the training rows, for what is pruned of it to learn from."""
+        from mgdist.evaluate.network import leave_answers, restore
+
+        def work(folder: Path) -> None:
+            leave_answers(restore(best, whole.data.value, whole.trained.value.weights), whole.data.value, folder)
+
+        given = [whole.trained.value.sha256, whole.data.digest]
+        return self.run.stage("answers", *given, do=work, load=lambda folder: folder)
 
     def candidates(
-        self, best: Job, data: Done[Dataset], evaluated: "Done[Evaluated]", converted: Done[Path]
-    ) -> "tuple[Done[tuple[Candidate, ...]], ...]":
+        self, best: Job, contenders: Sequence[Contender]
+    ) -> list[tuple[Contender, Done[tuple[Candidate, ...]]]]:
         """Compress by the methods of the job; where it names none, and none is small and good, by mixed precision."""
-        usual = self.compress("compress", best, data, evaluated, converted)
+        usual = [(each, self.compress("compress", best, each)) for each in contenders]
         asked = DeviceSpec(max_size=best.device.max_size)  # mixed precision makes nothing faster
-        small = Budget(quality(evaluated.value.network["valid"]), best.compress.max_accuracy_drop, asked)
-        enough = any(not small.excess(each) for each in usual.value)
+        small = Budget(contenders[0].quality, best.compress.max_accuracy_drop, asked)
+        enough = any(not small.excess(candidate) for _, stage in usual for candidate in stage.value)
         if best.compress.methods is not None or best.device.has != "litert" or enough:
-            return (usual,)
+            return usual
         mixed = at_point(best, {"compress.methods": ["mixed"]})
-        return usual, self.compress("mixed", mixed, data, evaluated, converted)
+        return [*usual, *((each, self.compress("mixed", mixed, each)) for each in contenders)]
 
-    def compress(
-        self, name: str, best: Job, data: Done[Dataset], evaluated: "Done[Evaluated]", converted: Done[Path]
-    ) -> Done[tuple[Candidate, ...]]:
+    def compress(self, name: str, best: Job, contender: Contender) -> Done[tuple[Candidate, ...]]:
         """Quantize to each format, and measure each on the validation split with the edge runtime."""
         from mgdist.export.candidates import candidates, open_candidates
+
+        data, evaluated, converted = contender.data, contender.evaluated, contender.converted
 
         def tell(candidate: Candidate) -> None:
             self.run.event("candidate", **asdict(candidate))
 
         def work(folder: Path) -> None:
             created = self.run.folder.name
-            candidates(best, data.value, converted.value, evaluated.value.valid, created, folder, tell)
+            candidates(
+                best, data.value, converted.value, evaluated.value.valid, created, folder, tell, contender.number
+            )
 
         given: list[Any] = [converted.digest, evaluated.digest, best.methods]
         given += [best.compress.max_accuracy_drop] if "mixed" in best.methods else []
         given += [best.compress.calibrate] if set(STATIC) & set(best.methods) else []
-        return self.run.stage(name, *given, do=work, load=open_candidates)
+        return self.run.stage(contender.stage(name), *given, do=work, load=open_candidates)
 
     def bundle(
-        self,
-        best: Job,
-        data: Done[Dataset],
-        evaluated: "Done[Evaluated]",
-        compressed: Done[tuple[Candidate, ...]],
-        chosen: Candidate,
+        self, best: Job, contender: Contender, compressed: Done[tuple[Candidate, ...]], chosen: Candidate
     ) -> "Done[Shipped]":
         """Pack what ships, and score it on the test split; link it into the run's folder."""
         from mgdist.export.candidates import Shipped, ship
 
         def work(folder: Path) -> None:
-            created = self.run.folder.name
-            ship(best, data.value, chosen, compressed.folder, evaluated.value.test, created, folder)
+            created, levels = self.run.folder.name, contender.converted.value.levels
+            outputs = contender.evaluated.value.test
+            ship(best, contender.data.value, levels, chosen, compressed.folder, outputs, created, folder)
 
         given = [compressed.digest, chosen.method, best.name, best.run.license]
         shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
@@ -282,15 +364,14 @@ class Line:
         self,
         best: Job,
         point: dict[str, Any],
-        data: Dataset,
-        trained: "Trained",
-        evaluated: "Evaluated",
+        whole: Contender,
         measured: tuple[Candidate, ...],
         chosen: Candidate,
         budget: Budget,
         shipped: "Shipped",
     ) -> Summary:
         """Return what the run came to."""
+        data, evaluated = whole.data.value, whole.evaluated.value
         return Summary(
             job=best,
             folder=self.run.folder,
@@ -306,7 +387,7 @@ class Line:
             candidates=measured,
             chosen=chosen,
             budget=budget,
-            loss_weights=trained.loss_weights,
+            loss_weights=whole.trained.value.loss_weights,
             verdicts=evaluated.verdicts,
             seconds=self.run.seconds(),
         )

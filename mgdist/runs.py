@@ -152,7 +152,7 @@ class Run:
             else:
                 if source != folder:
                     shutil.rmtree(folder, ignore_errors=True)
-                    shutil.copytree(source, folder, copy_function=_link)
+                    shutil.copytree(source, folder, copy_function=share)
                 self.event("stage", stage=name, state="kept", source=str(source))
             return Done(load(folder), key, folder)
 
@@ -167,7 +167,7 @@ class Run:
         with reported(self.folder):
             new = self.folder / f".{path.name}.{os.getpid()}"
             new.unlink(missing_ok=True)
-            _link(str(path), str(new))
+            share(str(path), str(new))
             new.replace(self.folder / path.name)
 
     def _receipt(self, name: str, key: str) -> Path | None:
@@ -272,7 +272,7 @@ def _receipt(name: str, key: str, seconds: float, folder: Path) -> Mapping[str, 
     }
 
 
-def _link(source: str, destination: str) -> None:
+def share(source: str, destination: str) -> None:
     """Share a finished file with the run it came from; copy it where the file system has no links."""
     try:
         os.link(source, destination)

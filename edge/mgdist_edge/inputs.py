@@ -11,6 +11,7 @@ from mgdist_edge.audio import AudioInput, read_audio
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, is_whole, parse
 from mgdist_edge.image import ImageInput, read_image
+from mgdist_edge.kept import Kept, read_kept
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.series import SeriesInput, read_series
 from mgdist_edge.table import TableInput, read_table
@@ -74,17 +75,22 @@ def read_input(name: str, asked: Fields, parts: Mapping[str, bytes]) -> Input:
 
 def _read_text(asked: Fields, tokenizer: bytes, file: str) -> TextInput:
     order = asked.whole("order", least=1, most=3)
+    most = asked.whole("buckets", least=0, most=_MOST_IDS)
+    kept = read_kept(asked.inner("kept"), most) if "kept" in asked.values else None
     fields = Fields.of(parse(tokenizer, file), file)
-    pieces = _read_pieces(fields) if fields.inner("model").line("type") == "WordPiece" else None
-    vocabulary, lowercase = (pieces.vocabulary, pieces.lowercase) if pieces else _read_words(fields)
+    pieces = _read_pieces(fields, kept) if fields.inner("model").line("type") == "WordPiece" else None
+    vocabulary, lowercase = (pieces.vocabulary, pieces.lowercase) if pieces else _read_words(fields, kept)
+    if kept and not all(kept.ids[id] for id in vocabulary.values()):
+        raise BundleError(f"{asked.where}.kept.bits: expected one set for each word of {file}; make the bundle again")
     if asked.truth("lowercase") != lowercase:
         expected = "one, if the manifest's input has lowercase"
         raise BundleError(f"{file}: normalizer: expected {expected}; got otherwise; make the bundle again")
-    buckets = asked.whole("buckets", least=0 if order == 1 else 1, most=_MOST_IDS - len(vocabulary))
+    known = kept.words if kept else len(vocabulary)
+    buckets = asked.whole("buckets", least=0 if order == 1 else 1, most=_MOST_IDS - known)
     levels = _read_levels(asked.inner("levels"))
     if pieces and levels["word"].length <= MARKS:
         raise BundleError(f"{asked.where}.levels.word: expected more than {MARKS} tokens; make the bundle again")
-    return TextInput(vocabulary, lowercase, levels, order, buckets, pieces)
+    return TextInput(vocabulary, lowercase, levels, order, buckets, pieces, kept)
 
 
 def _read_levels(levels: Fields) -> dict[str, Window]:
@@ -98,20 +104,21 @@ def _read_levels(levels: Fields) -> dict[str, Window]:
     }
 
 
-def _read_pieces(fields: Fields) -> WordPiece:
-    pieces = read_wordpiece(fields)
+def _read_pieces(fields: Fields, kept: Kept | None) -> WordPiece:
+    pieces = read_wordpiece(fields, kept.words if kept else None)
     if 0 in (pieces.vocabulary[name] for name in (pieces.unknown, pieces.begin, pieces.end)):
         raise BundleError(f"{fields.where}: model.vocab: expected 0 to be the padding; make the bundle again")
     return pieces
 
 
-def _read_words(fields: Fields) -> tuple[dict[str, int], bool]:
+def _read_words(fields: Fields, kept: Kept | None) -> tuple[dict[str, int], bool]:
     """Return the vocabulary, and whether it is one of small letters."""
     model = fields.inner("model")
     words = model.inner("vocab").values
-    ids = [value for value in words.values() if is_whole(value, 0, len(words) - 1)]
+    last = (kept.words if kept else len(words)) - 1
+    ids = [value for value in words.values() if is_whole(value, 0, last)]
     if len(set(ids)) != len(words) or words.get(PADDING) != 0 or words.get(UNKNOWN) != 1:
-        expected = f"{PADDING}: 0, {UNKNOWN}: 1, and every other id up to {len(words) - 1} once"
+        expected = f"{PADDING}: 0, {UNKNOWN}: 1, and every other id up to {last} once"
         raise BundleError(f"{fields.where}: model.vocab: expected {expected}; got others; make the bundle again")
     return dict(zip(words, ids, strict=True)), fields.values.get("normalizer") is not None
 

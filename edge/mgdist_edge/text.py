@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist_edge.errors import InputError
+from mgdist_edge.kept import Kept
 from mgdist_edge.views import Views
 from mgdist_edge.windows import Window
 from mgdist_edge.wordpiece import MARKS, WordPiece
@@ -51,6 +52,7 @@ class TextInput:
         buckets: ids that the hashed n-grams share, behind those of the words.
         pieces: the tokenizer of a pre-trained encoder, in place of words: then the vocabulary is its own, in which
             id 1 has no meaning, and each unit of the finest level stands between two tokens of its own.
+        kept: which ids still have a row, where the vocabulary was pruned and is what was left; None where all have one.
     """
 
     vocabulary: Mapping[str, int]
@@ -59,6 +61,7 @@ class TextInput:
     order: int = 1
     buckets: int = 0
     pieces: WordPiece | None = None
+    kept: Kept | None = None
     kind = "text"
     axes = 1
 
@@ -69,8 +72,13 @@ class TextInput:
 
     @cached_property
     def rows(self) -> int:
-        """Ids in all, so rows of the embedding."""
-        return len(self.vocabulary) + self.buckets
+        """Rows of the embedding: one for each id, or for each that was kept."""
+        return self.kept.rows if self.kept else self.words + self.buckets
+
+    @property
+    def words(self) -> int:
+        """Ids of words; those of n-grams come behind them."""
+        return self.kept.words if self.kept else len(self.vocabulary)
 
     def read(self, raw: object) -> str:
         """Return what a caller handed in, if it is a text.
@@ -89,8 +97,8 @@ class TextInput:
         left out.
 
         Returns:
-            samples (T, order) int32: the word's id, then that of the pair and the triple that end at it
-            (0 where they would begin before the unit), and the lengths of all units.
+            samples (T, order) int32: the row of the word, then that of the pair and the triple that end at it
+            (0 where they would begin before the unit, or were pruned), and the lengths of all units.
 
         Raises:
             InputError: it is no text, or there is no word in it.
@@ -101,8 +109,9 @@ class TextInput:
             raise InputError("expected a text with at least one word; got an empty one")
         lengths = _lengths(nested, [window.length for window in self.levels.values()])
         keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)[: int(lengths[0].sum())]
-        ids = ngrams(keys, lengths[0], self.order, len(self.vocabulary), self.buckets)
-        return Views((ids, *[None] * (len(lengths) - 1)), lengths)
+        ids = ngrams(keys, lengths[0], self.order, self.words, self.buckets)
+        rows = self.kept.places[ids] if self.kept else ids
+        return Views((rows, *[None] * (len(lengths) - 1)), lengths)
 
     def _parts(self, text: str) -> list[str]:
         return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
@@ -132,6 +141,7 @@ class TextInput:
             "levels": {name: window.length for name, window in self.levels.items()},
             "order": self.order,
             "buckets": self.buckets,
+            **({"kept": self.kept.as_json()} if self.kept else {}),
         }
 
 

@@ -176,8 +176,12 @@ def wordpiece_json(pieces: WordPiece) -> dict[str, object]:
     }
 
 
-def read_wordpiece(fields: Fields) -> WordPiece:
+def read_wordpiece(fields: Fields, ids: int | None = None) -> WordPiece:
     """Return the rules and the vocabulary of a tokenizer.json of ``tokenizers``, such as a checkpoint's.
+
+    Args:
+        fields: of the file.
+        ids: how many there were before the vocabulary was pruned; None where every id from 0 has its piece.
 
     Raises:
         BundleError: it is not one of a BERT-like encoder; says the field.
@@ -197,7 +201,7 @@ def read_wordpiece(fields: Fields) -> WordPiece:
     accents = normal.values.get("strip_accents")
     begin, end = _marks(fields.inner("post_processor"))
     found = WordPiece(
-        vocabulary=_vocabulary(model),
+        vocabulary=_vocabulary(model, ids),
         unknown=model.line("unk_token"),
         begin=begin,
         end=end,
@@ -220,9 +224,9 @@ def _marks(post: Fields) -> tuple[str, str]:
     return tuple(single.inner(place).inner("SpecialToken").line("id") for place in ("0", "2"))  # type: ignore[return-value]
 
 
-def _vocabulary(model: Fields) -> dict[str, int]:
+def _vocabulary(model: Fields, most: int | None) -> dict[str, int]:
     pieces = model.inner("vocab").values
-    ids = [value for value in pieces.values() if is_whole(value, 0, len(pieces) - 1)]
+    ids = [value for value in pieces.values() if is_whole(value, 0, (most or len(pieces)) - 1)]
     if len(pieces) < 4 or len(set(ids)) != len(pieces):
         raise BundleError(f"{model.where}.vocab: expected every id from 0 once; got others")
     return dict(zip(pieces, ids, strict=True))

@@ -66,6 +66,7 @@ class Candidate:
         layers: its weights, each with its format.
         floats: operators that compute in float, how many of each kind.
         consistent: for each head above a finer one, how often their answers agree on the validation split, 0 to 1.
+        step: of pruning that its network is left from; 0 of the trained network.
     """
 
     method: Method
@@ -79,3 +80,14 @@ class Candidate:
     consistent: dict[str, float] = field(default_factory=dict)
     layers: tuple[Layer, ...] = ()
     floats: dict[str, int] = field(default_factory=dict)
+    step: int = 0
+
+    @property
+    def name(self) -> str:
+        """How it is told from the others."""
+        return name_of(self.method, self.step)
+
+
+def name_of(method: Method, step: int) -> str:
+    """Return how a candidate is called: by its method, and by the step of pruning behind it."""
+    return f"{method}, pruned {step}" if step else method

@@ -23,7 +23,7 @@ def choose(candidates: Sequence[Candidate], budget: Budget) -> Candidate:
     nearest = min(candidates, key=lambda each: sum(budget.excess(each).values()))
     raise BudgetError(
         f"none of {len(candidates)} candidate(s) keeps the accuracy budget and the device's limits; "
-        f"nearest is {nearest.method}: {'; '.join(budget.shortcomings(nearest))}"
+        f"nearest is {nearest.name}: {'; '.join(budget.shortcomings(nearest))}"
     )
 
 

@@ -16,13 +16,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mgdist.data.batches import evaluation_batches
-from mgdist.data.dataset import Dataset, Shard
+from mgdist.data.dataset import TAUGHT, Dataset, Shard
 from mgdist.evaluate.baseline import baseline
 from mgdist.evaluate.scores import Heads, as_json, from_json, score, verdict
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.models.heads import activated
 from mgdist.models.network import Network
+from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist_edge.tasks import Task
 
@@ -60,13 +61,22 @@ class Evaluated:
         return cls(valid, test, **scores, verdicts=tuple(told["verdicts"]))
 
 
-def evaluate(job: Job, dataset: Dataset, weights: Path, folder: Path) -> None:
+def evaluate(
+    job: Job, dataset: Dataset, weights: Path, folder: Path, simple: Mapping[str, Heads] | None = None
+) -> None:
     """Score a trained network and the simple baseline on the validation and the test split.
 
     Leaves ``valid.npz`` and ``test.npz`` (the outputs) and ``scores.json`` in the folder.
+
+    Args:
+        job: as it was trained.
+        dataset: that it was trained on.
+        weights: of the network.
+        folder: to write into.
+        simple: the scores of the baseline, where they are known already.
     """
     network, splits = restore(job, dataset, weights), {"valid": dataset.valid, "test": dataset.test}
-    simple, scores = baseline(dataset), {}
+    simple, scores = simple or baseline(dataset), {}
     for name, shard in splits.items():
         found = answers(network, dataset.tasks, shard)
         np.savez(folder / f"{name}.npz", allow_pickle=False, **found)
@@ -80,10 +90,14 @@ def evaluate(job: Job, dataset: Dataset, weights: Path, folder: Path) -> None:
 
 
 def restore(job: Job, dataset: Dataset, weights: Path) -> Network:
-    """Build a job's network with the weights that training left, ready to answer."""
-    network = build(job, dataset.inputs, dataset.tasks)
-    network.load_state_dict(load_file(weights))
-    return network.eval()
+    """Build a job's network with the weights that training left, as large as these are, ready to answer."""
+    return shaped(build(job, dataset.inputs, dataset.tasks), load_file(weights)).eval()
+
+
+def leave_answers(network: Network, dataset: Dataset, folder: Path) -> None:
+    """Write what a network answers for the training rows, each once and as it is, for another one to learn from."""
+    for name, values in answers(network, dataset.tasks, dataset.train).items():
+        np.save(folder / TAUGHT.format(name=name), values, allow_pickle=False)
 
 
 def answers(

@@ -17,11 +17,13 @@ from mgdist.evaluate.network import Outputs
 from mgdist.evaluate.scores import Heads, as_json, from_json, named, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.card import card
+from mgdist.export.litert_route import Converted
 from mgdist.export.measure import Measuring, bundle_path, flatbuffer, golden_of, manifest_of, outputs_path
 from mgdist.export.verify import answers, parity
 from mgdist.job.compress import Method
 from mgdist.job.spec import Job
 from mgdist.runs import write
+from mgdist_edge.manifest import Level
 
 CANDIDATES, SHIPPED = "candidates.json", "shipped.json"
 
@@ -29,11 +31,12 @@ CANDIDATES, SHIPPED = "candidates.json", "shipped.json"
 def candidates(
     job: Job,
     dataset: Dataset,
-    model: Path,
+    converted: Converted,
     trained: Outputs,
     created: str,
     folder: Path,
     tell: Callable[[Candidate], None],
+    step: int = 0,
 ) -> None:
     """Quantize a model to each format that the job allows, and measure each on the validation split.
 
@@ -43,14 +46,15 @@ def candidates(
     Args:
         job: as it was trained.
         dataset: that it was trained on.
-        model: the converted network, float32.
+        converted: the network, float32.
         trained: the trained network's outputs on the validation split.
         created: when, in ISO 8601.
         folder: to write into.
         tell: hears of each candidate as it is measured.
+        step: of pruning that the network is left from; 0 of the trained one.
     """
     reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
-    measuring = Measuring(job, dataset, model, trained, reference, created, folder)
+    measuring = Measuring(job, dataset, converted, trained, reference, created, folder, step)
     found = []
     for method in job.methods:
         found.append(measuring.candidate(method))
@@ -98,6 +102,7 @@ class Shipped:
 def ship(
     job: Job,
     dataset: Dataset,
+    levels: tuple[Level, ...],
     chosen: Candidate,
     source: Path,
     trained: Outputs,
@@ -109,6 +114,7 @@ def ship(
     Args:
         job: as it was trained.
         dataset: that it was trained on.
+        levels: of the device model.
         chosen: the candidate that ships.
         source: folder of the candidates.
         trained: the trained network's outputs on the test split.
@@ -120,7 +126,7 @@ def ship(
     test, compared = score(dataset.tasks, device, dataset.test.targets), parity(dataset.tasks, device, trained)
     metrics = {**named(test), "valid_quality": chosen.quality, "latency_seconds": chosen.latency}
     manifest = replace(
-        manifest_of(job, dataset, chosen.method, created),
+        manifest_of(job, dataset, levels, chosen.method, created),
         metrics=metrics,
         parity=asdict(compared),
     )

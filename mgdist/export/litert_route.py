@@ -6,14 +6,14 @@ converter accepts no others.
 """
 
 import copy
-import time
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from mgdist.apart import ApartError, apart, needs
@@ -22,7 +22,7 @@ from mgdist.job.shapes import Shape, shapes, tagged, unit_counts
 from mgdist.job.spec import Job
 from mgdist.models import level as models
 from mgdist.models.heads import activated
-from mgdist.models.network import Network
+from mgdist.models.network import Network, key_of
 from mgdist.runs import write
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
@@ -32,6 +32,9 @@ from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Task
 from mgdist_edge.text import TextInput
 
+LEVELS = ".levels.json"
+"""What stands in place of a model's ending in the name of the file with its levels."""
+
 
 @dataclass(frozen=True)
 class Converted:
@@ -40,14 +43,21 @@ class Converted:
     Attributes:
         path: the .tflite file.
         levels: its signatures ``{key}_{count}``; beside them stands ``head``, or ``head_{count}`` for labelled samples.
-        size: bytes of the file.
-        seconds: that the conversion took.
     """
 
     path: Path
     levels: tuple[Level, ...]
-    size: int
-    seconds: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+    @classmethod
+    def open(cls, path: Path) -> "Converted":
+        """Read what :func:`convert` left."""
+        levels = json.loads(path.with_suffix(LEVELS).read_text())
+        return cls(path, tuple(Level(**(each | {"counts": tuple(each["counts"])})) for each in levels))
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,8 @@ def convert(
 ) -> Converted:
     """Write a network as a .tflite file: float32, one signature a level and unit count, and the head.
 
-    The work is done in a process of its own: the converter switches jax to 64 bits, prints, and takes
-    half a gigabyte.
+    Its levels are written beside it. The work is done in a process of its own: the converter switches jax to 64 bits,
+    prints, and takes half a gigabyte.
 
     Args:
         network: trained; it is not changed.
@@ -83,39 +93,59 @@ def convert(
     Raises:
         ConvertError: an operator of a level does not convert; says which level.
     """
-    started = time.monotonic()
-    levels = device_levels(job, inputs)
+    network = copy.deepcopy(network).cpu().eval()
+    levels = device_levels(job, inputs, network)
     try:
-        model = apart(flatbuffer, copy.deepcopy(network).cpu(), levels, dict(tasks))
+        model = apart(flatbuffer, network, levels, dict(tasks))
     except ApartError as error:
         raise ConvertError(f"the converter stopped: {error}") from None
     write(destination, model)
-    return Converted(destination, levels, len(model), time.monotonic() - started)
+    write(destination.with_suffix(LEVELS), json.dumps([asdict(level) for level in levels], indent=1))
+    return Converted(destination, levels)
 
 
-def device_levels(job: Job, inputs: Mapping[str, Input]) -> tuple[Level, ...]:
+def device_levels(job: Job, inputs: Mapping[str, Input], network: Network) -> tuple[Level, ...]:
     """Return what the device knows of each level: of each input, finest first.
 
     Args:
         job: what is asked for.
         inputs: fitted, by name.
+        network: ready to answer; its widths count, which are smaller than asked for where it was pruned.
     """
-    return tuple(_level(job, shape, inputs[shape.input]) for shape in shapes(job))
+    levels: list[Level] = []
+    for shape in shapes(job):
+        channels = levels[-1].width if shape.reads == "units" else inputs[shape.input].channels[shape.inner]
+        levels.append(_level(job, shape, inputs[shape.input], channels, network))
+    return tuple(levels)
 
 
-def _level(job: Job, shape: Shape, fitted: Input) -> Level:
+def _level(job: Job, shape: Shape, fitted: Input, channels: int, network: Network) -> Level:
     raw, ids = shape.reads == "raw", isinstance(fitted, TextInput)
+    kind = torch.int32 if raw and ids else torch.float32
+    samples = torch.zeros(1, shape.spec.samples(shape.axes), channels, dtype=kind)
+    states, width = _widths(network, key_of(shape.name), samples)
     return Level(
         name=shape.name,
         input=shape.input,
         reads="units" if not raw else "ids" if ids else "samples",
         length=shape.spec.samples(shape.axes),
-        channels=fitted.channels[shape.inner] if raw else shape.channels,
-        width=shape.width,
+        channels=channels,
+        width=width,
         counts=unit_counts(job, shape.input, shape.inner),
         masked=not (raw and ids) and not isinstance(fitted, ImageInput),
-        states=shape.states if shape in tagged(job) else 0,
+        states=states if shape in tagged(job) else 0,
     )
+
+
+def _widths(network: Network, key: str, samples: Shaped[Tensor, "1 S C"]) -> tuple[int, int]:
+    """Return the numbers of a state and of a unit's vector, for samples of a raw view or of the finer level."""
+    level = network.levels[key]
+    assert isinstance(level, models.Level), "a network has levels"
+    with torch.inference_mode():
+        seen = network.embeddings[key](samples) if key in network.embeddings else samples
+        mask = torch.ones_like(seen[:, :, 0])
+        states, real = level.states(seen, mask)
+        return states.shape[2], level.vectors(states, real, seen, mask).shape[1]
 
 
 @needs("litert_torch")

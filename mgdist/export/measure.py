@@ -22,14 +22,14 @@ from mgdist.evaluate.network import Outputs
 from mgdist.evaluate.scores import Heads, consistent, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.calibrate import calls_of
-from mgdist.export.litert_route import device_levels
+from mgdist.export.litert_route import Converted
 from mgdist.export.verify import answers, measure, parity
 from mgdist.job.compress import STATIC, Method
 from mgdist.job.spec import Job
 from mgdist.runs import job_digest, versions, write
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.golden import Example, Golden
-from mgdist_edge.manifest import Manifest
+from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.raws import Raw, raw_json
 
 GOLDEN_EXAMPLES, LONGEST_GOLDEN = 8, 20_000
@@ -46,20 +46,22 @@ class Measuring:
     Attributes:
         job: as it was trained.
         dataset: that it was trained on.
-        model: the converted network, float32.
+        converted: the network, float32.
         trained: the trained network's outputs on the validation split.
         reference: its quality there.
         created: when, in ISO 8601.
         folder: that the candidates are written into.
+        step: of pruning that the network is left from; 0 of the trained one.
     """
 
     job: Job
     dataset: Dataset
-    model: Path
+    converted: Converted
     trained: Outputs
     reference: float
     created: str
     folder: Path
+    step: int = 0
 
     def candidate(self, method: Method) -> Candidate:
         """Quantize the model, pack it, and measure it; leaves METHOD.tflite, METHOD.bundle.tflite and METHOD.npz.
@@ -69,7 +71,7 @@ class Measuring:
         """
         formats = self.mixed() if method == "mixed" else {}
         calls = self.calls(method) if method in STATIC else {}
-        made = quantize(self.model, method, flatbuffer(self.folder, method), formats=formats, calls=calls)
+        made = quantize(self.converted.path, method, flatbuffer(self.folder, method), formats=formats, calls=calls)
         packed = self._packed(made)
         device, scores = self._scored(packed.path)
         speed = measure(packed.path, self.timed)
@@ -86,11 +88,12 @@ class Measuring:
             consistent=consistent(scores),
             layers=made.layers,
             floats=made.weights.floats,
+            step=self.step,
         )
 
     def mixed(self) -> dict[str, Format]:
         """Return the format of each layer with which the model is smallest and keeps the accuracy budget."""
-        found, lowest = layers_of(self.model), self.reference - self.job.compress.max_accuracy_drop
+        found, lowest = layers_of(self.converted.path), self.reference - self.job.compress.max_accuracy_drop
         rows = _spread(self.dataset.train, SENSED)
         whole = self._outputs(plain(found), rows)
 
@@ -116,7 +119,7 @@ class Measuring:
                 f"compress.calibrate: expected {wanted} training examples to calibrate {method} on; got {len(rows)}; "
                 "ask for fewer, give more rows, or leave the method out"
             )
-        float32 = Bundle.open(self._tried(plain(layers_of(self.model))))
+        float32 = Bundle.open(self._tried(plain(layers_of(self.converted.path))))
         return calls_of(float32, (self.dataset.train.views(row) for row in rows))
 
     @cached_property
@@ -125,8 +128,11 @@ class Measuring:
         return write_examples(self.dataset.valid, TIMED, self.folder / "timed.jsonl")
 
     def _packed(self, made: Quantized) -> Bundle:
-        about = manifest_of(self.job, self.dataset, made.method, self.created)
+        about = self._about(made.method)
         return bundle(made.path, about, self._golden, bundle_path(self.folder, made.method))
+
+    def _about(self, method: Method) -> Manifest:
+        return manifest_of(self.job, self.dataset, self.converted.levels, method, self.created)
 
     @cached_property
     def _golden(self) -> Golden:
@@ -134,9 +140,8 @@ class Measuring:
 
     def _tried(self, formats: Mapping[str, Format]) -> Path:
         """Return a bundle of the model with such formats, which is soon forgotten."""
-        bare = quantize(self.model, "mixed", self.folder / "tried.tflite", formats=formats).path
-        about = manifest_of(self.job, self.dataset, "mixed", self.created)
-        return bundle(bare, about, self._golden, self.folder / "tried.bundle.tflite").path
+        bare = quantize(self.converted.path, "mixed", self.folder / "tried.tflite", formats=formats).path
+        return bundle(bare, self._about("mixed"), self._golden, self.folder / "tried.bundle.tflite").path
 
     def _outputs(self, formats: Mapping[str, Format], rows: range) -> dict[str, NDArray[np.float32]]:
         return answers(self._tried(formats), self.dataset.train, rows)
@@ -173,7 +178,7 @@ def outputs_path(folder: Path, method: Method) -> Path:
     return folder / f"{method}.npz"
 
 
-def manifest_of(job: Job, dataset: Dataset, method: Method, created: str) -> Manifest:
+def manifest_of(job: Job, dataset: Dataset, levels: tuple[Level, ...], method: Method, created: str) -> Manifest:
     """Return what a bundle of a job says of itself, before it was measured."""
     return Manifest(
         name=job.name,
@@ -181,7 +186,7 @@ def manifest_of(job: Job, dataset: Dataset, method: Method, created: str) -> Man
         license=job.run.license,
         tasks=dataset.tasks,
         inputs=dataset.inputs,
-        levels=device_levels(job, dataset.inputs),
+        levels=levels,
         method=method,
         job_digest=job_digest(job),
         data_digest=dataset.digest,

@@ -32,8 +32,48 @@ WRONG: tuple[Method, ...] = ("int8_weight", "int8_dynamic", "int8_static", "int1
 """What tflite-runtime 2.14 refuses or, taking scales by channel for one scale, computes wrongly without a word."""
 
 
+Importance = Literal["taylor", "magnitude"]
+
+
+class PruneStepSpec(Spec):
+    """One step of pruning, and the fine-tuning behind it."""
+
+    rows: float = Field(0.0, ge=0, lt=1)
+    """share of the rows of texts' embeddings that are gone after this step, words and n-grams alike"""
+    channels: float = Field(0.0, ge=0, lt=1)
+    """share of the filters and hidden numbers that are gone after this step"""
+    epochs: int = Field(1, ge=1)
+    """of fine-tuning"""
+
+
+class TeachSpec(Spec):
+    """Fine-tune what was pruned on what the whole network answers, too; see train.distil."""
+
+    temperature: float = Field(2.0, ge=1, le=100)
+    """softens the probabilities of both; numbers have none"""
+    weight: float = Field(0.7, gt=0, le=1)
+    """share of the whole network's answers in the loss; the rest is that of the targets"""
+
+
+class PruneSpec(Spec):
+    """Take out of the trained network what matters least, and fine-tune the rest.
+
+    After each step the smaller network is converted and compressed like the whole one, and all of them compete to ship.
+    """
+
+    steps: Annotated[tuple[PruneStepSpec, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=8)]
+    """one after another, each with shares as large as those before it or larger; one step prunes all at once"""
+    importance: Importance = "taylor"
+    """taylor: by how much the loss would change, as gradient x weight over the training examples tell (Molchanov et
+    al., "Importance Estimation for Neural Network Pruning", CVPR 2019); magnitude: by the length of the weights"""
+    lr: Annotated[float, Field(gt=0)] | None = None
+    """highest learning rate of the fine-tuning; null: a third of train.lr"""
+    distil: TeachSpec | None = None
+    """learn from the whole network's answers, too; null: from the targets only"""
+
+
 class CompressSpec(Spec):
-    """The accuracy budget and the formats to try."""
+    """The accuracy budget, what to prune, and the formats to try."""
 
     max_accuracy_drop: float = Field(0.005, ge=0, le=1)
     """accuracy, or what else the task is judged by (see train.metric), that may be lost against the trained network
@@ -46,5 +86,7 @@ class CompressSpec(Spec):
     tables (int8_embedding leaves the rest in float32); int8_static, int16_static: what is computed has 8 or 16 bits
     too, calibrated on training examples, for images, series and audio; mixed: each layer in as few bits as the budget
     allows, the most sensitive ones in more"""
+    prune: PruneSpec | None = None
+    """what to take out of the network; null: nothing"""
     calibrate: int = Field(200, ge=1)
     """training examples that static formats are calibrated on, evenly chosen"""

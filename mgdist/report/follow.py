@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 EVENTS = "events.jsonl"
-STAGES = {"search": "search/metrics.jsonl", "train": "train/metrics.jsonl"}
-"""Stages that tell more than their beginning and their end."""
+TELLING, TUNING = ("search", "train"), "tune_"
+"""Stages that tell more than their beginning and their end, and how those begin that fine-tune what was pruned."""
 Event = dict[str, Any]
 
 
@@ -34,9 +34,9 @@ class Follower:
             if event["event"] == "stage":
                 self._note(event)
             yield event
-        for stage, name in STAGES.items():
-            if stage in self._begun:
-                yield from self._added(name)
+        for stage in sorted(self._begun):
+            if stage in TELLING or stage.startswith(TUNING):
+                yield from self._added(f"{stage}/metrics.jsonl")
 
     def _note(self, event: Event) -> None:
         match event:

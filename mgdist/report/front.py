@@ -21,7 +21,7 @@ def rows(candidates: Sequence[Candidate], budget: Budget) -> Iterator[list[str]]
     for each in sorted(candidates, key=lambda candidate: candidate.size):
         costs = budget.on_device(each)
         yield [
-            each.method,
+            each.name,
             f"{each.quality:.4f}",
             *(SHOWN[name](costs[name]) for name in ("size", "latency", "memory")),
             "yes" if each in best else "",
@@ -58,7 +58,7 @@ def picture(candidates: Sequence[Candidate], chosen: Candidate, budget: Budget) 
         colour = CHOSEN if each == chosen else DOT if each in best else BEATEN
         x, y = across(each.size), down(each.quality)
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>')
-        told = escape(f"{place}  {each.method} {size_line(each.size)}" + (" ships" if each == chosen else ""))
+        told = escape(f"{place}  {each.name} {size_line(each.size)}" + (" ships" if each == chosen else ""))
         # Numbers at the dots and names beside the plot: names of like sizes would cover each other.
         parts.append(f'<text x="{x:.1f}" y="{y - 9:.1f}" fill="{colour}" text-anchor="middle">{place}</text>')
         parts.append(f'<text x="{WIDTH}" y="{EDGE + 18 * (place - 1) + 4}" fill="{colour}">{told}</text>')

@@ -101,7 +101,7 @@ def _front(summary: Summary) -> Iterator[str]:
 
 def _layers(summary: Summary) -> Iterator[str]:
     """Yield the size of what ships by part, and what of it computes in float."""
-    yield f"Of {summary.chosen.method}, as the file holds them; scales come on top."
+    yield f"Of {summary.chosen.name}, as the file holds them; scales come on top."
     cells = [
         [each.name, each.operator, each.format, f"{each.numbers:,}", size_line(each.numbers * BYTES[each.format])]
         for each in sorted(summary.chosen.layers, key=lambda layer: -layer.numbers * BYTES[layer.format])
@@ -140,7 +140,7 @@ def _confusion(labels: Sequence[str], scores: ClassScores) -> str:
 
 
 def _parities(summary: Summary) -> str:
-    measured = [(candidate.method, candidate.parity) for candidate in summary.candidates]
+    measured = [(candidate.name, candidate.parity) for candidate in summary.candidates]
     compared: list[tuple[str, Parity]] = [*measured, (summary.bundle.name, summary.parity)]
     cells = [[name, f"{each.difference:.2e}", f"{each.equal:.2%}", f"{each.examples:,}"] for name, each in compared]
     return table(["model", "largest difference of an output", "equal answers", "examples"], cells)
@@ -159,7 +159,7 @@ def _consistency(summary: Summary) -> Iterator[str]:
             for name, pair in (("simple baseline", summary.baseline), ("trained network", summary.network))
             for split, scores in zip(("valid", "test"), pair, strict=True)
         ),
-        *((f"{candidate.method}, valid", candidate.consistent) for candidate in summary.candidates),
+        *((f"{candidate.name}, valid", candidate.consistent) for candidate in summary.candidates),
         (f"{summary.bundle.name}, test", consistent(summary.shipped)),
     ]
     cells = [[name, *(f"{found[head]:.2%}" for head in heads)] for name, found in measured if found]
@@ -169,7 +169,7 @@ def _consistency(summary: Summary) -> Iterator[str]:
 def _weights(summary: Summary) -> str:
     formats = sorted({name for candidate in summary.candidates for name in candidate.weights})
     cells = [
-        [candidate.method, *(f"{candidate.weights.get(name, 0):.1%}" for name in formats)]
+        [candidate.name, *(f"{candidate.weights.get(name, 0):.1%}" for name in formats)]
         for candidate in summary.candidates
     ]
     return table(["model", *formats], cells)

@@ -21,6 +21,7 @@ from mgdist_edge.tasks import Classify, Task
 if TYPE_CHECKING:  # these bring torch
     from mgdist.search.ensemble import Ensemble
     from mgdist.search.teacher import Taught
+    from mgdist.train.prune import Pruned
 
 COLUMNS = {"model": 15, "valid": 6, "test": 6, "MB": 4, "ms": 4, "mem": 3, "diff": 6, "same": 5, "": 0}
 """Columns of the table, each with the characters that it has at least."""
@@ -56,6 +57,7 @@ class Summary:
         seconds: of each stage.
         taught: the run that was learned from; None for none.
         ensemble: the winners of the search together; None for none.
+        pruned: for each step of pruning what it took out, and the scores of what is left on the validation split.
     """
 
     job: Job
@@ -77,6 +79,7 @@ class Summary:
     seconds: dict[str, float]
     taught: "Taught | None" = None
     ensemble: "Ensemble | None" = None
+    pruned: "tuple[tuple[Pruned, Heads], ...]" = ()
 
     @property
     def fold(self) -> str | None:
@@ -122,6 +125,8 @@ def rows(summary: Summary) -> Iterator[list[str]]:
     for name, (valid, test) in (beside | {"trained network": summary.network}).items():
         if valid:
             yield [name, f"{quality(valid):.4f}", f"{quality(test):.4f}", "", "", "", "", "", ""]
+    for number, (_, valid) in enumerate(summary.pruned, 1):
+        yield [f"network, pruned {number}", f"{quality(valid):.4f}", "", "", "", "", "", "", ""]
     for candidate in summary.candidates:
         yield _row(candidate, summary)
 
@@ -130,7 +135,7 @@ def sentences(summary: Summary) -> list[str]:
     """Return what there is to say about the results."""
     numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in named(summary.shipped).items())
     told = [
-        f"Ships {summary.chosen.method}: {numbers} on {_counted(summary)}, run by the edge runtime.",
+        f"Ships {summary.chosen.name}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
     ]
     if summary.budget.told and summary.job.device.max_latency is not None:
@@ -153,10 +158,21 @@ def sentences(summary: Summary) -> list[str]:
         told.append(
             f"The test split is fold {summary.fold} of {len(summary.folds)}{by}; mgdist evaluate measures all of them."
         )
+    told += cuts(summary)
     told += lessons(summary)
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
     return [*told, "Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items())]
+
+
+def cuts(summary: Summary) -> Iterator[str]:
+    """Yield what each step of pruning took out."""
+    for number, (pruned, valid) in enumerate(summary.pruned, 1):
+        rows = f", {pruned.rows:,} rows of embeddings among them" if pruned.rows else ""
+        yield (
+            f"Pruned {number}: of {pruned.before:,} numbers {pruned.before - pruned.after:,} were taken out{rows}; "
+            f"{quality(valid):.4f} on valid after fine-tuning; the trained network {quality(summary.network[0]):.4f}."
+        )
 
 
 def lessons(summary: Summary) -> Iterator[str]:
@@ -208,7 +224,7 @@ def _row(candidate: Candidate, summary: Summary) -> list[str]:
     ships = candidate == summary.chosen
     lacks = summary.budget.excess(candidate)
     return [
-        candidate.method,
+        candidate.name,
         f"{candidate.quality:.4f}",
         f"{quality(summary.shipped):.4f}" if ships else "",
         _digits(candidate.size / 1e6),

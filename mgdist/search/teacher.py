@@ -137,10 +137,8 @@ def teach(run: FinishedRun, job: Job, dataset: "Dataset", folder: Path) -> None:
     Raises:
         DataError: its training rows, labels or numbers are not those of the job; or its weights are damaged.
     """
-    import numpy as np
-
-    from mgdist.data.dataset import TAUGHT, Dataset
-    from mgdist.evaluate.network import answers, restore
+    from mgdist.data.dataset import Dataset
+    from mgdist.evaluate.network import answers, leave_answers, restore
     from mgdist.evaluate.scores import as_json, score
     from mgdist.train.checkpoint import sha256
 
@@ -150,8 +148,7 @@ def teach(run: FinishedRun, job: Job, dataset: "Dataset", folder: Path) -> None:
     if sha256(run.weights) != run.sha256:
         raise DataError(f"{FIELD}: {run.weights}: is damaged: not what was written; submit the teacher's job again")
     network = restore(run.job, theirs, run.weights)
-    for name, values in answers(network, theirs.tasks, theirs.train).items():
-        np.save(folder / TAUGHT.format(name=name), values, allow_pickle=False)
+    leave_answers(network, theirs, folder)
     held = {"valid": theirs.valid, "test": theirs.test}
     scores = {
         name: as_json(score(theirs.tasks, answers(network, theirs.tasks, shard), shard.targets))

@@ -18,11 +18,13 @@ import ray.train
 import torch
 from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
+from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
 from mgdist.errors import MgdistError, TrainError
 from mgdist.job.spec import Job
 from mgdist.models.build import build
+from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Progress
@@ -66,7 +68,7 @@ class Trained:
         return cls(weights=folder / MODEL, **fields)
 
 
-def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -> Trained:
+def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None, start: Path | None = None) -> Trained:
     """Train a job's network on the connected Ray; go on where an earlier call with this folder was killed.
 
     Leaves ``model.safetensors``, ``metrics.jsonl`` and ``tensorboard/`` in the folder, and ``trained.json`` last.
@@ -76,6 +78,7 @@ def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) ->
         dataset: folder of the prepared data set.
         folder: of this training; one that all workers see.
         teacher: folder of a teacher's answers for the training rows; None for none.
+        start: weights to begin with, which may be fewer than the job asks for; None: those that its seed draws.
 
     Raises:
         TrainError: training cannot start or go on; the workers' own words are in ``error.log``.
@@ -83,14 +86,14 @@ def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) ->
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / TRAINED).is_file():
-        reached = _persistently(job, dataset.resolve(), folder, teacher)
+        reached = _persistently(job, dataset.resolve(), folder, teacher, start)
         shutil.copyfile(reached / checkpoint.BEST, folder / MODEL)
-        write(folder / TRAINED, json.dumps(_told(job, dataset.resolve(), folder, reached), indent=1))
+        write(folder / TRAINED, json.dumps(_told(job, dataset.resolve(), folder, reached, start), indent=1))
         shutil.rmtree(folder / STATE, ignore_errors=True)
     return Trained.open(folder)
 
 
-def _told(job: Job, dataset: Path, folder: Path, reached: Path) -> dict[str, Any]:
+def _told(job: Job, dataset: Path, folder: Path, reached: Path, start: Path | None) -> dict[str, Any]:
     progress = checkpoint.read(reached)
     return {
         "sha256": checkpoint.sha256(folder / MODEL),
@@ -98,22 +101,23 @@ def _told(job: Job, dataset: Path, folder: Path, reached: Path) -> dict[str, Any
         "best": progress.best.epoch,
         "epochs": len(progress.history),
         "steps": progress.history[-1].done,
-        "parameters": _parameters(job, dataset),
+        "parameters": _parameters(job, dataset, start),
         "loss_weights": progress.best.loss_weights,
     }
 
 
-def _parameters(job: Job, dataset: Path) -> int:
+def _parameters(job: Job, dataset: Path, start: Path | None) -> int:
     """Return how many numbers are learned; the weights also hold statistics that are only counted."""
     data = Dataset.open(dataset)
-    return sum(parameter.numel() for parameter in build(job, data.inputs, data.tasks).parameters())
+    network = build(job, data.inputs, data.tasks)
+    return sum(weight.numel() for weight in (shaped(network, load_file(start)) if start else network).parameters())
 
 
-def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None) -> Path:
+def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, start: Path | None) -> Path:
     """Return the last checkpoint. A lost worker is replaced; a mistake of the job is not tried again."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            result = fit(job, dataset, folder, folder / BOARD, teacher)
+            result = fit(job, dataset, folder, folder / BOARD, teacher, start=start)
         except ray.train.TrainingFailedError as error:
             cause = root(error)
             with (folder / ERRORS).open("a") as file:
@@ -140,6 +144,7 @@ def fit(
     teacher: Path | None = None,
     callbacks: Sequence[Any] = (),
     best: Path | None = None,
+    start: Path | None = None,
 ) -> ray.train.Result:
     """Run the workers of one training until all are done.
 
@@ -151,6 +156,7 @@ def fit(
         teacher: folder of a teacher's answers; None for none.
         callbacks: Ray's own, for a training inside of a trial.
         best: file that always holds the weights of the best epoch so far; None for none.
+        start: weights to begin with; None: those that the job's seed draws.
 
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
@@ -166,6 +172,7 @@ def fit(
             "board": board,
             "teacher": teacher and teacher.resolve(),
             "best": best,
+            "start": start and start.resolve(),
         },
         scaling_config=ScalingConfig(
             num_workers=workers,
@@ -218,7 +225,7 @@ def _work(given: dict[str, Any]) -> None:
     job, folder = given["job"], given["folder"]
     context = ray.train.get_context()
     listen: Listener = Recorder(folder, given["board"]) if group.rank() == 0 else nobody
-    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), listen)
+    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), listen, given["start"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     for progress in training.epochs(_resumed(training)):
         if given["best"] is not None and group.rank() == 0:

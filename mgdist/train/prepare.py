@@ -1,8 +1,10 @@
 """From a job and its data to a training that is ready to begin."""
 
 import copy
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from mgdist.data.dataset import Dataset
@@ -10,6 +12,7 @@ from mgdist.job.phases import phases
 from mgdist.job.spec import Job
 from mgdist.models.build import begin_narrow, build, watch
 from mgdist.models.pretrained import begin_with_checkpoints, lr_factors
+from mgdist.models.shaped import shaped
 from mgdist.train import group
 from mgdist.train.engine import engine
 from mgdist.train.events import Listener, nobody
@@ -19,13 +22,24 @@ SMALL = 1_000_000
 """Parameters beside the embeddings, below which a second thread costs more than it brings."""
 
 
-def prepare(job: Job, dataset: Dataset, listen: Listener = nobody) -> Training:
-    """Build the network of a job, with weights that follow from its seed, and put it into its engine."""
+def prepare(job: Job, dataset: Dataset, listen: Listener = nobody, start: Path | None = None) -> Training:
+    """Build the network of a job, and put it into its engine.
+
+    Args:
+        job: what is asked for.
+        dataset: to learn from.
+        listen: hears this worker's steps and all epochs.
+        start: weights to begin with, which may be fewer than the job asks for; None: those that its seed draws, and of
+            its pre-trained encoders.
+    """
     assert job.train.distil is None or dataset.teacher is not None, "a teacher has answered before"
     torch.manual_seed(job.seed)
     network = watch(build(job, dataset.inputs, dataset.tasks, dataset.seen), job, dataset.tasks)
     begin_narrow(network, job)
-    begin_with_checkpoints(network, job)
+    if start is None:
+        begin_with_checkpoints(network, job)
+    else:
+        shaped(network, load_file(start))
     network.slow_down(lr_factors(job))
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())

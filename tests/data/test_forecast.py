@@ -118,9 +118,9 @@ def bundle_of(job: Job, data: Any, network: Any, folder: Path) -> Path:
     from mgdist.export.bundle import bundle
     from mgdist.export.measure import golden_of, manifest_of
 
-    convert(network, job, data.inputs, data.tasks, folder / "model.tflite")
+    made = convert(network, job, data.inputs, data.tasks, folder / "model.tflite")
     golden = golden_of(data.valid, answers(network, data.tasks, data.valid))
-    manifest = manifest_of(job, data, "float32", "2026-01-01T00:00:00+00:00")
+    manifest = manifest_of(job, data, made.levels, "float32", "2026-01-01T00:00:00+00:00")
     return bundle(folder / "model.tflite", manifest, golden, folder / "bundle.tflite").path
 
 

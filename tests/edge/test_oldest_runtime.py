@@ -10,7 +10,7 @@ import pytest
 from mgdist.compress.layers import layers_of
 from mgdist.compress.quantize import Format, quantize
 from mgdist.export.bundle import bundle
-from mgdist.export.litert_route import convert, device_levels
+from mgdist.export.litert_route import Converted, convert
 from mgdist.job.compress import USUAL, Method
 from mgdist_edge.golden import Golden
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
@@ -55,18 +55,17 @@ def last_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     path = tmp_path_factory.mktemp("converted") / "float32.tflite"
-    convert(network_of(JOB), JOB, INPUTS, TASKS, path)
-    return path
+    return convert(network_of(JOB), JOB, INPUTS, TASKS, path)
 
 
-def packed(converted: Path, method: Method, folder: Path) -> Path:
+def packed(converted: Converted, method: Method, folder: Path) -> Path:
     """Return a bundle whose golden examples are the answers of the newest runtime."""
     texts = [f"w1 w2 w{n}. w4 w{n} w6 w7.\n\nw{n} w8 w9 w10 w11 w12 w13 w14 w15 w16" for n in range(3, 11)]
-    about = manifest(tasks=TASKS, inputs=INPUTS, levels=device_levels(JOB, INPUTS))
-    lowest: dict[str, Format] = {} if method != "mixed" else {layer.name: "int4" for layer in layers_of(converted)}
-    model = quantize(converted, method, folder / "model.tflite", formats=lowest).path
+    about = manifest(tasks=TASKS, inputs=INPUTS, levels=converted.levels)
+    lowest: dict[str, Format] = {} if method != "mixed" else {layer.name: "int4" for layer in layers_of(converted.path)}
+    model = quantize(converted.path, method, folder / "model.tflite", formats=lowest).path
     even = Golden(tuple(example(text, (0.3, 0.3, 0.4)) for text in texts))
     newest = load(bundle(model, about, even, folder / "newest.tflite").path)
     answers = [example(text, list(newest.predict(text).probabilities.values())) for text in texts]
@@ -76,7 +75,7 @@ def packed(converted: Path, method: Method, folder: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["float32", "float16", "int8_dynamic", "int4", "mixed"])
 def test_the_oldest_runtime_gives_the_answers_of_the_newest(
-    converted: Path, packages: Path, method: Method, tmp_path: Path
+    converted: Converted, packages: Path, method: Method, tmp_path: Path
 ) -> None:
     done = on_oldest(packages, "-m", "mgdist_edge", "selftest", str(packed(converted, method, tmp_path)))
     assert done.returncode == 0, done.stderr
@@ -84,7 +83,9 @@ def test_the_oldest_runtime_gives_the_answers_of_the_newest(
 
 
 @pytest.mark.slow
-def test_the_oldest_runtime_refuses_two_bits_before_it_answers(converted: Path, packages: Path, tmp_path: Path) -> None:
+def test_the_oldest_runtime_refuses_two_bits_before_it_answers(
+    converted: Converted, packages: Path, tmp_path: Path
+) -> None:
     done = on_oldest(packages, "-m", "mgdist_edge", "selftest", str(packed(converted, "int2", tmp_path)))
     assert done.returncode != 0
     assert "Didn't find op for builtin opcode 'EMBEDDING_LOOKUP' version '5'" in done.stderr
@@ -106,7 +107,7 @@ def on_tflite(bundle: Path, packages: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("method", USUAL["tflite_2_14"])
 def test_what_suits_tflite_2_14_gives_the_answers_of_the_newest_there(
-    converted: Path, last_tflite: Path, method: Method, tmp_path: Path
+    converted: Converted, last_tflite: Path, method: Method, tmp_path: Path
 ) -> None:
     done = on_tflite(packed(converted, method, tmp_path), last_tflite)
     assert done.returncode == 0, done.stderr
@@ -115,7 +116,7 @@ def test_what_suits_tflite_2_14_gives_the_answers_of_the_newest_there(
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["int8_dynamic", "int4", "int2", "mixed"])
 def test_tflite_2_14_refuses_what_it_would_compute_wrongly(
-    converted: Path, last_tflite: Path, method: Method, tmp_path: Path
+    converted: Converted, last_tflite: Path, method: Method, tmp_path: Path
 ) -> None:
     done = on_tflite(packed(converted, method, tmp_path), last_tflite)
     assert done.returncode != 0

@@ -16,6 +16,7 @@ from mgdist.export.measure import flatbuffer
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.models.network import Network
+from mgdist_edge.manifest import Level
 from tests.train import corpus
 
 CREATED = "2026-11-22T10:30:05Z"
@@ -34,6 +35,7 @@ def network_of(job: Job, dataset: Dataset, weights: Path) -> Network:
 class Compressed:
     job: Job
     dataset: Dataset
+    levels: tuple[Level, ...]
     folder: Path
     valid: Outputs
     test: Outputs
@@ -45,10 +47,10 @@ def compressed(folder: Path) -> Compressed:
     job, dataset = corpus.dataset(folder, rows=150)
     job = corpus.moved(job, compress__methods=METHODS, device__unit_counts=[1, 2])
     network = network_of(job, dataset, folder / "model.safetensors")
-    convert(network, job, dataset.inputs, dataset.tasks, folder / "float32.tflite")
+    converted = convert(network, job, dataset.inputs, dataset.tasks, folder / "float32.tflite")
     work, told = folder / "compress", list[Candidate]()
     work.mkdir()
     valid, test = (outputs_of(network, dataset.tasks, shard) for shard in (dataset.valid, dataset.test))
-    candidates(job, dataset, folder / "float32.tflite", valid, CREATED, work, told.append)
+    candidates(job, dataset, converted, valid, CREATED, work, told.append)
     assert flatbuffer(work, "float32").is_file()
-    return Compressed(job, dataset, work, valid, test, open_candidates(work), tuple(told))
+    return Compressed(job, dataset, converted.levels, work, valid, test, open_candidates(work), tuple(told))

@@ -46,7 +46,7 @@ def test_float32_equals_the_network_and_int8_is_near_it_and_smaller(compressed: 
 def shipped(compressed: Compressed, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
     folder: Path = tmp_path_factory.mktemp("shipped")
     job, chosen = compressed.job, compressed.measured[1]
-    ship(job, compressed.dataset, chosen, compressed.folder, compressed.test, CREATED, folder)
+    ship(job, compressed.dataset, compressed.levels, chosen, compressed.folder, compressed.test, CREATED, folder)
     return Shipped.open(folder)
 
 

@@ -150,7 +150,8 @@ def test_the_file_has_the_signatures_and_shapes_of_its_levels(case: Case):
     assert found["word_3"] == {"inputs": ["ids"], "outputs": ["vectors"]}
     assert found["sentence_1"] == {"inputs": ["mask", "samples"], "outputs": ["vectors"]}
     assert found["head"]["outputs"] == [ONLY_HEAD]
-    assert case.converted.levels == device_levels(case.job, case.inputs_read)
+    assert case.converted.levels == device_levels(case.job, case.inputs_read, case.network.eval())
+    assert Converted.open(case.converted.path) == case.converted
     assert case.converted.levels[-1].counts == (1,)
 
 

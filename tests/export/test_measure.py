@@ -30,17 +30,17 @@ def measuring(tmp_path_factory: pytest.TempPathFactory) -> Measuring:
     training = prepare_training(job, dataset)
     training.run()
     network = training.network.eval()
-    convert(network, job, dataset.inputs, dataset.tasks, folder / "float32.tflite")
+    converted = convert(network, job, dataset.inputs, dataset.tasks, folder / "float32.tflite")
     trained = outputs_of(network, dataset.tasks, dataset.valid)
     reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
     (folder / "compress").mkdir()
-    return Measuring(job, dataset, folder / "float32.tflite", trained, reference, CREATED, folder / "compress")
+    return Measuring(job, dataset, converted, trained, reference, CREATED, folder / "compress")
 
 
 @pytest.fixture(scope="module")
 def measured(measuring: Measuring) -> dict[str, Candidate]:
     told: list[Candidate] = []
-    about = (measuring.job, measuring.dataset, measuring.model, measuring.trained)
+    about = (measuring.job, measuring.dataset, measuring.converted, measuring.trained)
     candidates(*about, CREATED, measuring.folder, told.append)
     assert open_candidates(measuring.folder) == tuple(told)
     assert not list(measuring.folder.glob("tried*"))

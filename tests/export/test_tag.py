@@ -47,13 +47,13 @@ def made(job: Job, folder: Path) -> Made:
     """Carry a job as far as its bundle, with weights as they are drawn."""
     data = prepare(job, folder / "data")
     network = network_of(job, data, folder / "model.safetensors")
-    convert(network, job, data.inputs, data.tasks, folder / "float32.tflite")
+    converted = convert(network, job, data.inputs, data.tasks, folder / "float32.tflite")
     valid, test = (outputs_of(network, data.tasks, shard) for shard in (data.valid, data.test))
     work = folder / "compress"
     work.mkdir()
-    candidates(job, data, folder / "float32.tflite", valid, CREATED, work, lambda _: None)
+    candidates(job, data, converted, valid, CREATED, work, lambda _: None)
     (chosen,) = open_candidates(work)
-    ship(job, data, chosen, work, test, CREATED, folder)
+    ship(job, data, converted.levels, chosen, work, test, CREATED, folder)
     assert chosen.parity.equal == 1.0
     return Made(job, data, folder / "small.tflite", test)
 

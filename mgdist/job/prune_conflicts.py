@@ -1,0 +1,36 @@
+"""What no single field can know of pruning."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mgdist.job.compress import PruneStepSpec, TeachSpec
+from mgdist.job.mistakes import Mistake
+from mgdist.job.spec import Job
+from mgdist.job.task import ForecastSpec, RegressSpec
+
+STEPS, DISTIL = "compress.prune.steps", "compress.prune.distil"
+
+
+def prune_mistakes(job: Job) -> Iterator[Mistake]:
+    """Yield what a job asks of pruning and cannot have."""
+    spec = job.compress.prune
+    if spec is None:
+        return
+    for number, (before, step) in enumerate(pairwise((PruneStepSpec(), *spec.steps))):
+        if step.rows < before.rows or step.channels < before.channels:
+            yield Mistake(f"{STEPS}.{number}", "expected shares as large as those of the step before, or larger")
+        elif (step.rows, step.channels) == (before.rows, before.channels):
+            yield Mistake(f"{STEPS}.{number}", "takes nothing out; give rows or channels, or leave the step out")
+    if any(step.rows for step in spec.steps) and not any(each.kind == "text" for each in job.inputs.values()):
+        yield Mistake(STEPS, "rows are those of texts' embeddings, and no input here is a text; leave rows out")
+    numbers = all(isinstance(head, RegressSpec | ForecastSpec) for head in job.heads.values())
+    plain = TeachSpec.model_fields["temperature"].default
+    if spec.distil is not None and numbers and spec.distil.temperature != plain:
+        yield Mistake(f"{DISTIL}.temperature", "numbers have no temperature; leave it out")
+    for field in ("label_smoothing", "class_weights"):
+        if spec.distil is not None and spec.distil.weight == 1 and getattr(job.train, field):
+            yield Mistake(
+                f"{DISTIL}.weight",
+                f"1 leaves nothing of the targets' own loss, which train.{field} changes; use less than 1, or leave "
+                f"{field} out",
+            )

@@ -1,0 +1,165 @@
+"""A step of pruning: what matters least for the loss is taken out of a trained network, and out of its data.
+
+Legend: R rows of an embedding, C numbers of a row.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from mgdist.compress.channels import prune_channels
+from mgdist.data.batches import batch
+from mgdist.data.dataset import Dataset
+from mgdist.data.pruned import cut_anew, fewer, ids_of
+from mgdist.errors import TrainError
+from mgdist.evaluate.network import restore
+from mgdist.job.compress import PruneStepSpec
+from mgdist.job.shapes import shapes
+from mgdist.job.spec import Job
+from mgdist.models.network import Network, key_of
+from mgdist.runs import write
+from mgdist.train.losses import loss
+from mgdist_edge.text import TextInput
+
+ABOUT, MODEL, DATA = "pruned.json", "model.safetensors", "data"
+EXAMPLES, TOGETHER = 20_000, 64
+"""Training examples that importance is measured on at most, and how many of them at a time."""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A network that was pruned, and its data, before it is fine-tuned.
+
+    Attributes:
+        folder: where both lie.
+        before: numbers of the network before this step.
+        after: and after it.
+        rows: of embeddings that were taken out.
+    """
+
+    folder: Path
+    before: int
+    after: int
+    rows: int
+
+    @property
+    def weights(self) -> Path:
+        """The weights that are left."""
+        return self.folder / MODEL
+
+    @property
+    def data(self) -> Path:
+        """Folder of the data set, cut for the vocabularies that are left."""
+        return self.folder / DATA
+
+    @classmethod
+    def open(cls, folder: Path) -> "Pruned":
+        """Read what :func:`prune` left."""
+        return cls(folder, **json.loads((folder / ABOUT).read_text()))
+
+
+def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before: PruneStepSpec, folder: Path) -> None:
+    """Take rows and channels out of a network, and cut the texts anew.
+
+    Leaves ``model.safetensors``, ``data/`` and ``pruned.json`` in the folder.
+
+    Args:
+        job: that trained it.
+        dataset: that it was trained on.
+        weights: of the network.
+        step: what shall be gone after it.
+        before: what is gone already.
+        folder: to write into.
+
+    Raises:
+        TrainError: channels are to be taken out, and the network has none that can be.
+    """
+    network = restore(job, dataset, weights).requires_grad_(True)
+    spec = job.compress.prune
+    assert spec is not None, "the job asks for pruning"
+    scores = sense(network, job, dataset) if spec.importance == "taylor" else _lengths(network)
+    numbers = _numbers(network)
+    if step.channels > before.channels:
+        some = batch(dataset.train, np.arange(min(2, len(dataset.train))))
+        if not prune_channels(network, some, _of_rest(step.channels, before.channels), spec.importance):
+            raise TrainError(
+                "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has "
+                "none; leave channels out"
+            )
+    texts, lost = {}, 0
+    for key, name in _tables(job, dataset) if step.rows > before.rows else ():
+        fitted, table = dataset.inputs[name], network.embeddings[key]
+        assert isinstance(fitted, TextInput), "only texts lose rows"
+        kept = _best(scores[key], _of_rest(step.rows, before.rows))
+        texts[name] = fewer(fitted, kept.numpy())
+        left = torch.from_numpy(ids_of(texts[name])[ids_of(fitted)])
+        table.weight = nn.Parameter(cast(Tensor, table.weight).detach()[left])
+        lost += int((~left).sum())
+    save_file({name: value.detach().contiguous() for name, value in network.state_dict().items()}, folder / MODEL)
+    cut_anew(dataset, texts, folder / DATA)
+    write(folder / ABOUT, json.dumps({"before": numbers, "after": _numbers(network), "rows": lost}))
+
+
+def sense(network: Network, job: Job, dataset: Dataset) -> dict[str, Float[Tensor, " R"]]:
+    """Return how important each row of each embedding is, and leave in each weight's gradient how sensitive it is.
+
+    That of a row is the sum over batches of the absolute value of gradient x row: by how much their loss would change
+    if the row were zero, to the first order. The gradients left behind are the roots of their sums of squares, since
+    those of a trained network add up to nearly nothing.
+    """
+    rows = np.linspace(0, len(dataset.train) - 1, min(EXAMPLES, len(dataset.train))).astype(np.int64)
+    squares = {name: torch.zeros_like(weight) for name, weight in _without_tables(network)}
+    scores = {key: torch.zeros(len(cast(Tensor, table.weight))) for key, table in network.embeddings.items()}
+    network.eval()
+    for start in range(0, len(rows), TOGETHER):
+        some = batch(dataset.train, rows[start : start + TOGETHER])
+        network.zero_grad()
+        loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0).backward()  # type: ignore[no-untyped-call]
+        for key, table in network.embeddings.items():
+            weight = cast(Tensor, table.weight)
+            assert weight.grad is not None, "all answers hang on it"
+            scores[key] += (weight.grad * weight.detach()).sum(1).abs()
+        for name, weight in _without_tables(network):
+            squares[name] += 0 if weight.grad is None else weight.grad.square()
+    for name, weight in _without_tables(network):
+        weight.grad = squares[name].sqrt()
+    return scores
+
+
+def _without_tables(network: Network) -> Iterator[tuple[str, nn.Parameter]]:
+    return ((name, weight) for name, weight in network.named_parameters() if not name.startswith("embeddings."))
+
+
+def _lengths(network: Network) -> dict[str, Float[Tensor, " R"]]:
+    """Return the length of each row of each embedding."""
+    return {key: cast(Tensor, table.weight).detach().norm(dim=1) for key, table in network.embeddings.items()}
+
+
+def _tables(job: Job, dataset: Dataset) -> list[tuple[str, str]]:
+    """Return the embedding and the input of each text."""
+    raw = [shape for shape in shapes(job) if shape.reads == "raw"]
+    return [(key_of(each.name), each.input) for each in raw if isinstance(dataset.inputs[each.input], TextInput)]
+
+
+def _best(scores: Float[Tensor, " R"], share: float) -> Bool[Tensor, " R"]:
+    """Return which rows stay if a share of them goes: those with the highest scores."""
+    kept = torch.zeros(len(scores), dtype=torch.bool)
+    kept[scores.topk(max(1, round(len(scores) * (1 - share)))).indices] = True
+    return kept
+
+
+def _of_rest(share: float, before: float) -> float:
+    """Return what share of the rest goes, so that of all there was at first a share is gone."""
+    return 1 - (1 - share) / (1 - before)
+
+
+def _numbers(network: nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters())
