@@ -174,7 +174,7 @@ def test_ctrl_c_ends_a_whole_run_with_one_line_and_130(job: Path, there: str) ->
 
 @pytest.mark.slow
 def test_a_reading_that_is_killed_is_one_line(run: Run, job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mgdist.pipeline.prepare", die)
+    monkeypatch.setattr("mgdist.stages.prepare", die)
     code, _, err = run("submit", job, "--set", f"run.folder={job.parent / 'runs'}")
     said = "data: reading ended early: killed by signal 9: out of memory?; a smaller data.limit may help"
     assert (code, err) == (3, f"mgdist: {said}\n")

@@ -176,3 +176,35 @@ def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Pat
 
 def _events(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.glob("tiny/2*/events.jsonl"))
+
+
+PRUNED = "compress.prune={distil: {weight: 0.5}, steps: [{rows: 0.4, channels: 0.3}, {rows: 0.7, channels: 0.6}]}"
+
+
+@pytest.mark.slow
+def test_what_is_left_after_each_step_of_pruning_competes_with_the_whole(job: Path, finished: tuple[Path, str]) -> None:
+    from mgdist.compress.flatbuffer import read
+    from mgdist.export.candidates import open_candidates
+
+    ended = mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    folder = (job.parent / "runs" / "tiny" / "latest").resolve()
+    again = [
+        name for step in (1, 2) for name in ("prune", "tune", "evaluate", "convert") for name in [f"{name}_{step}"]
+    ]
+    assert done(folder) == ["answers", *again, "compress_1", "compress_2", "bundle"]
+    assert re.search(r"Ships int8_dynamic, pruned 2: accuracy", ended.stdout)
+    assert edge("selftest", folder / "tiny.tflite").returncode == 0
+    asked = edge("predict", folder / "tiny.tflite", "--text", "This is about a cherry.", "--json")
+    assert json.loads(asked.stdout)["label"] == "fruit", asked.stderr
+    found = [open_candidates(folder / name)[0] for name in ("compress", "compress_1", "compress_2")]
+    counts = [sum(layer.numbers for layer in each.layers) for each in found]
+    assert counts[0] > counts[1] > counts[2]  # fewer numbers to multiply with
+    assert found[0].size > found[1].size > found[2].size
+    models = [
+        read((folder / name / "float32.tflite").read_bytes()) for name in ("compress", "compress_1", "compress_2")
+    ]
+    assert len({sum(len(graph.operators) for graph in model.subgraphs) for model in models}) == 1
+    again = mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
+    assert (again.returncode, len(done(folder))) == (0, 12)

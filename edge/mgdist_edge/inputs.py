@@ -75,8 +75,9 @@ def read_input(name: str, asked: Fields, parts: Mapping[str, bytes]) -> Input:
 
 def _read_text(asked: Fields, tokenizer: bytes, file: str) -> TextInput:
     order = asked.whole("order", least=1, most=3)
-    most = asked.whole("buckets", least=0, most=_MOST_IDS)
-    kept = read_kept(asked.inner("kept"), most) if "kept" in asked.values else None
+    kept = None
+    if "kept" in asked.values:
+        kept = read_kept(asked.inner("kept"), asked.whole("buckets", least=0, most=_MOST_IDS))
     fields = Fields.of(parse(tokenizer, file), file)
     pieces = _read_pieces(fields, kept) if fields.inner("model").line("type") == "WordPiece" else None
     vocabulary, lowercase = (pieces.vocabulary, pieces.lowercase) if pieces else _read_words(fields, kept)

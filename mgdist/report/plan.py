@@ -8,6 +8,7 @@ from rich.table import Table
 from mgdist.job.device import size_line
 from mgdist.job.encoders import Encoder, Pool
 from mgdist.job.plan import PhasePlan, Plan
+from mgdist.job.prune import fine_tuning
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.job.task import columns_of
@@ -31,6 +32,7 @@ def show(plan: Plan, console: Console) -> None:
         *(f"{'train' if place == 0 else '':13} {line}" for place, line in enumerate(_train(plan))),
         *(f"{'teacher':13} {line}" for line in _teacher(job)),
         f"search        {_search(plan)}",
+        *(f"{'prune' if place == 0 else '':13} {line}" for place, line in enumerate(_prune(job))),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -133,6 +135,20 @@ def _search(plan: Plan) -> str:
     if search.ensemble is None:
         return told
     return f"{told}; the {search.ensemble.winners} best become an ensemble by {search.ensemble.combine}"
+
+
+def _prune(job: Job) -> list[str]:
+    spec = job.compress.prune
+    if spec is None:
+        return []
+    taught = ", beside what the whole network answers" if spec.distil else ""
+    lr = fine_tuning(job, spec.steps[0]).train.lr
+    told = [f"by {spec.importance}, in {len(spec.steps)} step(s), fine-tuned at lr {lr:.3g}{taught}"]
+    for step in spec.steps:
+        parts = {"rows of embeddings": step.rows, "filters and hidden numbers": step.channels}
+        gone = " and ".join(f"{share:.0%} of the {name}" for name, share in parts.items() if share)
+        told.append(f"{gone} gone, then {step.epochs} epoch(s)")
+    return told
 
 
 def _teacher(job: Job) -> list[str]:

@@ -49,7 +49,7 @@ def _told(event: Event) -> str:
             )
         case {"event": "candidate", "method": method}:
             return (
-                f"{name_of(method, event['step'])}: quality {event['quality']:.4f}, {size_line(event['size'])}, "
+                f"{name_of(method, event.get('step', 0))}: quality {event['quality']:.4f}, {size_line(event['size'])}, "
                 f"{event['latency'] * 1e3:.2f} ms, {event['memory'] / 1e6:.0f} MB memory"
             )
         case {"event": "ensemble", "name": name, "quality": value}:

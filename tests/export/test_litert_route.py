@@ -184,14 +184,15 @@ def test_a_level_that_is_always_full_needs_no_mask(case: Case):
 
 
 class Unconvertible(nn.Module):
-    def forward(self, samples: Tensor, mask: Tensor) -> Tensor:
-        return torch.linalg.eigvals(samples @ samples.transpose(1, 2)).real[:, :8]
+    def forward(self, samples: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        values = torch.linalg.eigvals(samples @ samples.transpose(1, 2)).real
+        return values.unsqueeze(2).expand(-1, -1, 8), mask
 
 
 def test_a_conversion_that_fails_names_the_level_and_leaves_nothing_behind(tmp_path: Path):
     job = job_of({"word": level("bag", length=8), "sentence": level("bag")}, counts=(1,))
     network = network_of(job).train()
-    network.levels["word"] = Unconvertible()
+    network.levels["word"].encoder = Unconvertible()
     before, loaded = {name: value.clone() for name, value in network.state_dict().items()}, set(sys.modules)
     with pytest.raises(ConvertError, match=r"^word: expected operators that convert; got: .*; use another encoder$"):
         convert(network, job, inputs_of(job), tasks_of(job), tmp_path / "model.tflite")
