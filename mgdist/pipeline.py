@@ -87,6 +87,7 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
             line.summary(best, point, whole, measured, chosen, budget, shipped.value),
             taught=None if taught is None else taught.value,
             ensemble=None if together is None else together.value,
+            skipped=tuple(each for _, stage in made for each in line.skipped(stage)),
             pruned=tuple((stage.value, each.evaluated.value.network["valid"]) for stage, each in pruned),
         )
         write_report(summary)

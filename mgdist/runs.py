@@ -156,6 +156,11 @@ class Run:
                 self.event("stage", stage=name, state="kept", source=str(source))
             return Done(load(folder), key, folder)
 
+    @property
+    def measured(self) -> Path:
+        """Where the measurements of device models are kept by their content, for all runs of this name."""
+        return (self.folder if self.fresh else self.folder.parent) / "measured"
+
     def seconds(self) -> dict[str, float]:
         """Return how long each finished stage took, in the order of their doing."""
         receipts = [json.loads(path.read_text()) for path in self.folder.glob(f"*/{RECEIPT}")]

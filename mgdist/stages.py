@@ -14,6 +14,7 @@ from mgdist.apart import ApartError, beside
 from mgdist.cluster.connect import Connection
 from mgdist.compress.budget import Budget
 from mgdist.compress.candidate import Candidate
+from mgdist.compress.needless import Skipped
 from mgdist.data.dataset import Dataset
 from mgdist.data.digest import digest as source_digest
 from mgdist.data.inspect import inspect
@@ -21,7 +22,6 @@ from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
 from mgdist.job.compress import STATIC, PruneStepSpec
-from mgdist.job.device import DeviceSpec
 from mgdist.job.point import as_document, at_point, cutting, untaught
 from mgdist.job.prune import fine_tuning
 from mgdist.job.search import EnsembleSpec
@@ -233,17 +233,17 @@ class Line:
         self, best: Job, contenders: Sequence[Contender]
     ) -> list[tuple[Contender, Done[tuple[Candidate, ...]]]]:
         """Compress by the methods of the job; where it names none, and none is small and good, by mixed precision."""
-        usual = [(each, self.compress("compress", best, each)) for each in contenders]
-        asked = DeviceSpec(max_size=best.device.max_size)  # mixed precision makes nothing faster
-        small = Budget(contenders[0].quality, best.compress.max_accuracy_drop, asked)
-        enough = any(not small.excess(candidate) for _, stage in usual for candidate in stage.value)
-        if best.compress.methods is not None or best.device.has != "litert" or enough:
+        from mgdist.export.candidates import asks_for_mixed
+
+        reference = contenders[0].quality
+        usual = [(each, self.compress("compress", best, each, reference)) for each in contenders]
+        if not asks_for_mixed(best, reference, [candidate for _, stage in usual for candidate in stage.value]):
             return usual
         mixed = at_point(best, {"compress.methods": ["mixed"]})
-        return [*usual, *((each, self.compress("mixed", mixed, each)) for each in contenders)]
+        return [*usual, *((each, self.compress("mixed", mixed, each, reference)) for each in contenders)]
 
-    def compress(self, name: str, best: Job, contender: Contender) -> Done[tuple[Candidate, ...]]:
-        """Quantize to each format, and measure each on the validation split with the edge runtime."""
+    def compress(self, name: str, best: Job, contender: Contender, reference: float) -> Done[tuple[Candidate, ...]]:
+        """Quantize to each format, and measure what could ship on the validation split with the edge runtime."""
         from mgdist.export.candidates import candidates, open_candidates
 
         data, evaluated, converted = contender.data, contender.evaluated, contender.converted
@@ -252,15 +252,30 @@ class Line:
             self.run.event("candidate", **asdict(candidate))
 
         def work(folder: Path) -> None:
-            created = self.run.folder.name
             candidates(
-                best, data.value, converted.value, evaluated.value.valid, created, folder, tell, contender.number
+                best,
+                data.value,
+                converted.value,
+                evaluated.value.valid,
+                self.run.folder.name,
+                folder,
+                self.run.measured,
+                tell,
+                step=contender.number,
+                reference=reference,
             )
 
-        given: list[Any] = [converted.digest, evaluated.digest, best.methods]
-        given += [best.compress.max_accuracy_drop] if "mixed" in best.methods else []
+        budget = [best.compress.max_accuracy_drop, best.device.max_size, best.compress.every]
+        given: list[Any] = [converted.digest, evaluated.digest, best.methods, *budget]
+        given += [reference] if contender.number else []
         given += [best.compress.calibrate] if set(STATIC) & set(best.methods) else []
         return self.run.stage(contender.stage(name), *given, do=work, load=open_candidates)
+
+    def skipped(self, compressed: Done[tuple[Candidate, ...]]) -> tuple[Skipped, ...]:
+        """Return the candidates that were not scored."""
+        from mgdist.export.candidates import open_skipped
+
+        return open_skipped(compressed.folder)
 
     def bundle(
         self, best: Job, contender: Contender, compressed: Done[tuple[Candidate, ...]], chosen: Candidate

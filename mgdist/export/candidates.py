@@ -4,28 +4,34 @@ Legend: R rows of a split, K outputs of a head.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mgdist.compress.budget import Budget
 from mgdist.compress.candidate import Candidate, Layer, Parity
+from mgdist.compress.needless import Skipped, beaten, too_large
 from mgdist.data.dataset import Dataset
 from mgdist.evaluate.network import Outputs
 from mgdist.evaluate.scores import Heads, as_json, from_json, named, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.card import card
 from mgdist.export.litert_route import Converted
-from mgdist.export.measure import Measuring, bundle_path, flatbuffer, golden_of, manifest_of, outputs_path
+from mgdist.export.measure import Measuring, Weighed, bundle_path, flatbuffer, golden_of, manifest_of, outputs_path
+from mgdist.export.measured import Measured
 from mgdist.export.verify import answers, parity
 from mgdist.job.compress import Method
+from mgdist.job.device import DeviceSpec
 from mgdist.job.spec import Job
 from mgdist.runs import write
 from mgdist_edge.manifest import Level
 
-CANDIDATES, SHIPPED = "candidates.json", "shipped.json"
+CANDIDATES, SKIPPED, SHIPPED = "candidates.json", "skipped.json", "shipped.json"
+ALWAYS: tuple[Method, ...] = ("float32",)
+"""Scored even where it cannot ship: it shows what the conversion changed, and all others are seen beside it."""
 
 
 def candidates(
@@ -35,13 +41,20 @@ def candidates(
     trained: Outputs,
     created: str,
     folder: Path,
+    measured: Path,
     tell: Callable[[Candidate], None],
+    always: Collection[Method] = ALWAYS,
     step: int = 0,
+    reference: float | None = None,
 ) -> None:
-    """Quantize a model to each format that the job allows, and measure each on the validation split.
+    """Quantize a model to each format that the job allows, and measure on the validation split what could ship.
 
-    Leaves ``METHOD.tflite`` (the flatbuffer), ``METHOD.bundle.tflite``, ``METHOD.npz`` (its outputs)
-    and ``candidates.json`` in the folder.
+    All are quantized first, which tells their sizes; then the smallest comes first. What cannot ship any more is not
+    scored, unless the job asks for every one; see :mod:`mgdist.compress.needless`. The smallest always is, so that
+    it can be told what came nearest.
+
+    Leaves ``METHOD.tflite`` (the flatbuffer), ``METHOD.bundle.tflite``, ``METHOD.npz`` (its outputs),
+    ``skipped.json`` and ``candidates.json`` in the folder.
 
     Args:
         job: as it was trained.
@@ -50,24 +63,68 @@ def candidates(
         trained: the trained network's outputs on the validation split.
         created: when, in ISO 8601.
         folder: to write into.
+        measured: folder of what was measured before, by content, to which this adds.
         tell: hears of each candidate as it is measured.
+        always: formats that are scored even where they cannot ship.
         step: of pruning that the network is left from; 0 of the trained one.
+        reference: quality that the budget is counted from; None for that of this very network.
     """
-    reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
-    measuring = Measuring(job, dataset, converted, trained, reference, created, folder, step)
-    found = []
-    for method in job.methods:
-        found.append(measuring.candidate(method))
-        tell(found[-1])
+    if reference is None:
+        reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
+    before = Measured.of(job, dataset, measured)
+    measuring = Measuring(job, dataset, converted, trained, reference, created, folder, before, step)
+    made = sorted(map(measuring.weighed, job.methods), key=lambda each: each.packed.size)
+    asked = job.methods if job.compress.every else (*always, made[0].made.method)
+    found, skipped = list[Candidate](), list[Skipped]()
+    for each in made:
+        method = each.made.method
+        if method not in asked and (why := _needless(measuring, each, found)):
+            skipped.append(Skipped(method, each.packed.size, why, step))
+        else:
+            found.append(measuring.candidate(each))
+            tell(found[-1])
     for tried in folder.glob("tried.*"):
         tried.unlink()
+    found.sort(key=lambda candidate: job.methods.index(candidate.method))
+    write(folder / SKIPPED, json.dumps([asdict(each) for each in skipped], indent=1))
     write(folder / CANDIDATES, json.dumps([asdict(candidate) for candidate in found], indent=1))
+
+
+def _needless(measuring: Measuring, weighed: Weighed, found: Collection[Candidate]) -> str:
+    """Return why a model need not be scored beside those found; nothing where it could ship."""
+    size, budget = weighed.packed.size, _of_size(measuring.job, measuring.reference)
+    if why := too_large(size, measuring.job.device.max_size):
+        return why
+    speed = measuring.speed(weighed)
+    return beaten(size, speed.latency, speed.memory, [each for each in found if not budget.excess(each)])
+
+
+def _of_size(job: Job, reference: float) -> Budget:
+    """Return what a candidate must keep on any host: the accuracy, and the limit on the size."""
+    return Budget(reference, job.compress.max_accuracy_drop, DeviceSpec(max_size=job.device.max_size))
+
+
+def asks_for_mixed(job: Job, reference: float, measured: Collection[Candidate]) -> bool:
+    """Tell whether mixed precision is tried too: where a job names no formats, and none of the usual is small and good.
+
+    Args:
+        job: as it was trained.
+        reference: quality of the trained network on the validation split.
+        measured: the usual candidates.
+    """
+    budget = _of_size(job, reference)  # mixed precision makes nothing faster
+    return job.may_mix and all(budget.excess(each) for each in measured)
 
 
 def open_candidates(folder: Path) -> tuple[Candidate, ...]:
     """Read what :func:`candidates` left."""
     found = json.loads((folder / CANDIDATES).read_text())
     return tuple(_candidate(fields) for fields in found)
+
+
+def open_skipped(folder: Path) -> tuple[Skipped, ...]:
+    """Read which candidates :func:`candidates` did not score."""
+    return tuple(Skipped(**fields) for fields in json.loads((folder / SKIPPED).read_text()))
 
 
 def _candidate(fields: dict[str, Any]) -> Candidate:

@@ -6,7 +6,7 @@ Legend: R rows of a split, K outputs of a head.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ from mgdist.evaluate.scores import Heads, consistent, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.calibrate import calls_of
 from mgdist.export.litert_route import Converted
-from mgdist.export.verify import answers, measure, parity
+from mgdist.export.measured import Answers, Measured
+from mgdist.export.verify import Speed, answers, measure, parity
 from mgdist.job.compress import STATIC, Method
 from mgdist.job.spec import Job
 from mgdist.runs import job_digest, versions, write
@@ -40,6 +41,19 @@ SENSED = 100
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """A model in another format, packed: its size is known, and nothing else of what it costs.
+
+    Attributes:
+        made: what was quantized.
+        packed: as a bundle.
+    """
+
+    made: Quantized
+    packed: Bundle
+
+
+@dataclass(frozen=True)
 class Measuring:
     """What candidates are made of and measured with.
 
@@ -48,9 +62,10 @@ class Measuring:
         dataset: that it was trained on.
         converted: the network, float32.
         trained: the trained network's outputs on the validation split.
-        reference: its quality there.
+        reference: quality there that the budget is counted from.
         created: when, in ISO 8601.
         folder: that the candidates are written into.
+        measured: what was measured before.
         step: of pruning that the network is left from; 0 of the trained one.
     """
 
@@ -61,10 +76,11 @@ class Measuring:
     reference: float
     created: str
     folder: Path
+    measured: Measured
     step: int = 0
 
-    def candidate(self, method: Method) -> Candidate:
-        """Quantize the model, pack it, and measure it; leaves METHOD.tflite, METHOD.bundle.tflite and METHOD.npz.
+    def weighed(self, method: Method) -> Weighed:
+        """Quantize the model and pack it; leaves METHOD.tflite and METHOD.bundle.tflite.
 
         Raises:
             ConvertError: it does not quantize, or there are too few examples to calibrate on.
@@ -72,12 +88,23 @@ class Measuring:
         formats = self.mixed() if method == "mixed" else {}
         calls = self.calls(method) if method in STATIC else {}
         made = quantize(self.converted.path, method, flatbuffer(self.folder, method), formats=formats, calls=calls)
-        packed = self._packed(made)
-        device, scores = self._scored(packed.path)
-        speed = measure(packed.path, self.timed)
-        np.savez(outputs_path(self.folder, method), allow_pickle=False, **device)
+        return Weighed(made, self._packed(made))
+
+    def speed(self, weighed: Weighed) -> Speed:
+        """Return the latency and the memory of a bundle.
+
+        Raises:
+            ConvertError: the edge runtime refuses it.
+        """
+        return self.measured.speed(weighed.packed, partial(measure, weighed.packed.path, self.timed))
+
+    def candidate(self, weighed: Weighed) -> Candidate:
+        """Score a bundle, and tell all that is known of it; leaves METHOD.npz, its outputs."""
+        made, packed, speed = weighed.made, weighed.packed, self.speed(weighed)
+        device, scores = self._scored(packed)
+        np.savez(outputs_path(self.folder, made.method), allow_pickle=False, **device)
         return Candidate(
-            method=method,
+            method=made.method,
             quality=quality(scores),
             sha256=packed.manifest.parts["model"].sha256,
             size=packed.size,
@@ -102,7 +129,7 @@ class Measuring:
             return sum(float(np.abs(told[name] - whole[name]).mean()) for name in whole)
 
         def keeps(formats: Mapping[str, Format]) -> bool:
-            return quality(self._scored(self._tried(formats))[1]) >= lowest - 1e-9
+            return quality(self._scored(Bundle.open(self._tried(formats)))[1]) >= lowest - 1e-9
 
         return furthest(steps(found, harm), found, keeps)
 
@@ -146,8 +173,8 @@ class Measuring:
     def _outputs(self, formats: Mapping[str, Format], rows: range) -> dict[str, NDArray[np.float32]]:
         return answers(self._tried(formats), self.dataset.train, rows)
 
-    def _scored(self, packed: Path) -> tuple[dict[str, NDArray[np.float32]], Heads]:
-        device = answers(packed, self.dataset.valid)
+    def _scored(self, packed: Bundle) -> tuple[Answers, Heads]:
+        device = self.measured.answers(packed, partial(answers, packed.path, self.dataset.valid))
         return device, score(self.dataset.tasks, device, self.dataset.valid.targets)
 
 

@@ -88,5 +88,8 @@ class CompressSpec(Spec):
     allows, the most sensitive ones in more"""
     prune: PruneSpec | None = None
     """what to take out of the network; null: nothing"""
+    every: bool = False
+    """score those formats too that cannot ship, being too large, or larger and no faster than one that is good
+    enough; for a whole front"""
     calibrate: int = Field(200, ge=1)
     """training examples that static formats are calibrated on, evenly chosen"""

@@ -83,6 +83,11 @@ class Job(Spec):
         return tuple(method for method in USUAL[self.device.has] if self.embeds or method not in EMBEDDED)
 
     @property
+    def may_mix(self) -> bool:
+        """Whether mixed precision is tried where no usual format is small and good enough."""
+        return self.compress.methods is None and self.device.has == "litert"
+
+    @property
     def embeds(self) -> bool:
         """Whether an input is read through an embedding."""
         return any(spec.kind in ("text", "table") for spec in self.inputs.values())

@@ -7,6 +7,7 @@ from math import log10
 from mgdist.compress.budget import SHOWN, Budget
 from mgdist.compress.candidate import Candidate
 from mgdist.compress.choose import front
+from mgdist.compress.needless import Skipped
 from mgdist.job.device import size_line
 
 NAME = "front.svg"
@@ -27,6 +28,12 @@ def rows(candidates: Sequence[Candidate], budget: Budget) -> Iterator[list[str]]
             "yes" if each in best else "",
             ", ".join(budget.excess(each)),
         ]
+
+
+def skipped_rows(skipped: Sequence[Skipped]) -> Iterator[list[str]]:
+    """Yield a row for each candidate that was not scored, smallest first."""
+    for each in sorted(skipped, key=lambda one: one.size):
+        yield [each.name, "not scored", SHOWN["size"](each.size), "", "", "", each.why]
 
 
 def picture(candidates: Sequence[Candidate], chosen: Candidate, budget: Budget) -> str:

@@ -10,7 +10,7 @@ from mgdist.evaluate.classes import ClassScores
 from mgdist.evaluate.scores import consistent
 from mgdist.job.device import size_line
 from mgdist.report.front import COLUMNS as FRONT
-from mgdist.report.front import NAME, picture
+from mgdist.report.front import NAME, picture, skipped_rows
 from mgdist.report.front import rows as front_rows
 from mgdist.report.sentences import plain, point_line
 from mgdist.report.summary import COLUMNS, Summary, commands, rows, sentences
@@ -95,7 +95,10 @@ def _front(summary: Summary) -> Iterator[str]:
     """Yield what the candidates cost, and which of them no other one beats."""
     told = f" Latency and memory are told for the device: {summary.budget.told}." if summary.budget.told else ""
     yield f"On the front is what no other candidate beats in quality, size, latency and memory.{told}"
-    yield table(FRONT, front_rows(summary.candidates, summary.budget))
+    if summary.skipped:
+        yield "What cannot ship was not scored; where it was more exact, it would be on the front too."
+    rest = skipped_rows(summary.skipped)
+    yield table(FRONT, [*front_rows(summary.candidates, summary.budget), *rest])
     yield f"![Quality against size]({NAME})"
 
 

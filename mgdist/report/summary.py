@@ -11,8 +11,10 @@ from rich.table import Table
 
 from mgdist.compress.budget import Budget
 from mgdist.compress.candidate import Candidate, Parity
+from mgdist.compress.needless import Skipped
 from mgdist.evaluate.combine import FOLDS
 from mgdist.evaluate.scores import Heads, consistent, metric_name, named, quality
+from mgdist.job.device import size_line
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
 from mgdist_edge.tags import Tag
@@ -49,7 +51,7 @@ class Summary:
         baseline: scores of the simple baseline on (validation, test); a head may lack one.
         shipped: scores of the bundle on the test split, by the edge runtime.
         parity: of the bundle against the trained network, on the test split.
-        candidates: all that were measured.
+        candidates: all that were scored.
         chosen: the one that ships.
         budget: that it had to keep.
         loss_weights: how much the loss of each head counted in the end, where that was learned.
@@ -58,6 +60,7 @@ class Summary:
         taught: the run that was learned from; None for none.
         ensemble: the winners of the search together; None for none.
         pruned: for each step of pruning what it took out, and the scores of what is left on the validation split.
+        skipped: candidates that were not scored, since they cannot ship.
     """
 
     job: Job
@@ -80,6 +83,7 @@ class Summary:
     taught: "Taught | None" = None
     ensemble: "Ensemble | None" = None
     pruned: "tuple[tuple[Pruned, Heads], ...]" = ()
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def fold(self) -> str | None:
@@ -137,6 +141,7 @@ def sentences(summary: Summary) -> list[str]:
     told = [
         f"Ships {summary.chosen.name}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
+        *_skipped(summary),
     ]
     if summary.budget.told and summary.job.device.max_latency is not None:
         latency = summary.budget.on_device(summary.chosen)["latency"] * 1e3
@@ -173,6 +178,13 @@ def cuts(summary: Summary) -> Iterator[str]:
             f"Pruned {number}: of {pruned.before:,} numbers {pruned.before - pruned.after:,} were taken out{rows}; "
             f"{quality(valid):.4f} on valid after fine-tuning; the trained network {quality(summary.network[0]):.4f}."
         )
+
+
+def _skipped(summary: Summary) -> Iterator[str]:
+    """Yield which candidates were not scored, and why."""
+    if summary.skipped:
+        told = "; ".join(f"{each.name}, {size_line(each.size)}: {each.why}" for each in summary.skipped)
+        yield f"Not scored, since they cannot ship: {told}. compress.every scores them too."
 
 
 def lessons(summary: Summary) -> Iterator[str]:

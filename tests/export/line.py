@@ -11,12 +11,11 @@ from mgdist.data.dataset import Dataset
 from mgdist.evaluate.network import Outputs
 from mgdist.evaluate.network import answers as outputs_of
 from mgdist.export.candidates import candidates, open_candidates
-from mgdist.export.litert_route import convert
+from mgdist.export.litert_route import Converted, convert
 from mgdist.export.measure import flatbuffer
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.models.network import Network
-from mgdist_edge.manifest import Level
 from tests.train import corpus
 
 CREATED = "2026-11-22T10:30:05Z"
@@ -35,8 +34,9 @@ def network_of(job: Job, dataset: Dataset, weights: Path) -> Network:
 class Compressed:
     job: Job
     dataset: Dataset
-    levels: tuple[Level, ...]
+    converted: Converted
     folder: Path
+    measured_before: Path
     valid: Outputs
     test: Outputs
     measured: tuple[Candidate, ...]
@@ -51,6 +51,7 @@ def compressed(folder: Path) -> Compressed:
     work, told = folder / "compress", list[Candidate]()
     work.mkdir()
     valid, test = (outputs_of(network, dataset.tasks, shard) for shard in (dataset.valid, dataset.test))
-    candidates(job, dataset, converted, valid, CREATED, work, told.append)
+    candidates(job, dataset, converted, valid, CREATED, work, folder / "measured", told.append)
     assert flatbuffer(work, "float32").is_file()
-    return Compressed(job, dataset, converted.levels, work, valid, test, open_candidates(work), tuple(told))
+    about = (job, dataset, converted, work, folder / "measured", valid, test)
+    return Compressed(*about, open_candidates(work), tuple(told))

@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mgdist.compress.quantize import quantize
 from mgdist.evaluate.scores import quality, score
-from mgdist.export.candidates import Shipped, ship
+from mgdist.export.candidates import Shipped, candidates, open_candidates, open_skipped, ship
 from mgdist.export.measure import LONGEST_GOLDEN, golden_of
 from mgdist.export.verify import answers
 from mgdist_edge.bundle import Bundle
@@ -13,11 +14,12 @@ from mgdist_edge.predictor import load
 from mgdist_edge.selftest import require_passed, selftest
 from tests.data.rows import animals, files, write_jsonl
 from tests.export.line import CREATED, METHODS, Compressed
+from tests.train.corpus import moved
 
 
 def test_each_method_is_measured_told_and_kept(compressed: Compressed) -> None:
     assert [candidate.method for candidate in compressed.measured] == METHODS
-    assert compressed.told == compressed.measured
+    assert compressed.told == compressed.measured[::-1], "the smallest first"
 
 
 def test_a_candidates_numbers_are_those_of_its_bundle(compressed: Compressed) -> None:
@@ -43,10 +45,46 @@ def test_float32_equals_the_network_and_int8_is_near_it_and_smaller(compressed: 
 
 
 @pytest.fixture(scope="module")
+def again(compressed: Compressed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the candidates of one more format for a device that only the smallest fits, float32 not asked for."""
+    folder: Path = tmp_path_factory.mktemp("again")
+    limits = {"compress__methods": ["float32", "float16", "int8_dynamic"], "device__max_size": compressed.told[0].size}
+    about = (moved(compressed.job, **limits), compressed.dataset, compressed.converted, compressed.valid, CREATED)
+    candidates(*about, folder, compressed.measured_before, lambda _: None, always=())
+    return folder
+
+
+def test_what_is_too_large_is_made_and_not_scored(compressed: Compressed, again: Path) -> None:
+    told = [(each.method, each.why) for each in open_skipped(again)]
+    assert told == [("float16", "larger than device.max_size"), ("float32", "larger than device.max_size")]
+    assert open_skipped(again)[0].size == (again / "float16.bundle.tflite").stat().st_size
+
+
+def test_a_file_that_was_measured_is_not_measured_again(compressed: Compressed, again: Path) -> None:
+    (int8,) = open_candidates(again)
+    assert int8 == compressed.told[0], "its latency and its memory too, to the last digit"
+    assert len(list(compressed.measured_before.glob("*.npz"))) == len(METHODS)
+
+
+def test_a_format_that_comes_to_the_same_file_is_known_by_its_content(compressed: Compressed, tmp_path: Path) -> None:
+    mixed = quantize(compressed.converted.path, "mixed", tmp_path / "mixed.tflite", formats={})
+    assert mixed.path.read_bytes() == (compressed.folder / "int8_dynamic.tflite").read_bytes()
+
+
+@pytest.fixture(scope="module")
 def shipped(compressed: Compressed, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
     folder: Path = tmp_path_factory.mktemp("shipped")
     job, chosen = compressed.job, compressed.measured[1]
-    ship(job, compressed.dataset, compressed.levels, chosen, compressed.folder, compressed.test, CREATED, folder)
+    ship(
+        job,
+        compressed.dataset,
+        compressed.converted.levels,
+        chosen,
+        compressed.folder,
+        compressed.test,
+        CREATED,
+        folder,
+    )
     return Shipped.open(folder)
 
 

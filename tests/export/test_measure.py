@@ -13,6 +13,7 @@ from mgdist.evaluate.scores import quality, score
 from mgdist.export.candidates import candidates, open_candidates
 from mgdist.export.litert_route import convert
 from mgdist.export.measure import Measuring
+from mgdist.export.measured import Measured
 from mgdist.job.load import load
 from mgdist.train.prepare import prepare as prepare_training
 from tests.export.line import CREATED
@@ -25,7 +26,7 @@ POINT = ["train.epochs=2", "data.limit=600", "compress.calibrate=50", "compress.
 @pytest.fixture(scope="module")
 def measuring(tmp_path_factory: pytest.TempPathFactory) -> Measuring:
     folder = tmp_path_factory.mktemp("digits")
-    job = load(DIGITS, [*POINT, "compress.methods=[float32, int8_dynamic, int8_static, mixed]"])
+    job = load(DIGITS, [*POINT, "compress.methods=[float32, int8_dynamic, int8_static, mixed]", "compress.every=true"])
     dataset = prepare(job, folder / "data")
     training = prepare_training(job, dataset)
     training.run()
@@ -34,15 +35,18 @@ def measuring(tmp_path_factory: pytest.TempPathFactory) -> Measuring:
     trained = outputs_of(network, dataset.tasks, dataset.valid)
     reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
     (folder / "compress").mkdir()
-    return Measuring(job, dataset, converted, trained, reference, CREATED, folder / "compress")
+    known = Measured.of(job, dataset, folder / "measured")
+    return Measuring(job, dataset, converted, trained, reference, CREATED, folder / "compress", known)
 
 
 @pytest.fixture(scope="module")
 def measured(measuring: Measuring) -> dict[str, Candidate]:
     told: list[Candidate] = []
     about = (measuring.job, measuring.dataset, measuring.converted, measuring.trained)
-    candidates(*about, CREATED, measuring.folder, told.append)
-    assert open_candidates(measuring.folder) == tuple(told)
+    candidates(*about, CREATED, measuring.folder, measuring.measured.folder, told.append)
+    sizes = [each.size for each in told]
+    assert sizes == sorted(sizes), "cheap ones first"
+    assert set(map(str, open_candidates(measuring.folder))) == set(map(str, told))
     assert not list(measuring.folder.glob("tried*"))
     return {each.method: each for each in told}
 
@@ -72,7 +76,7 @@ def test_every_layer_is_told_with_the_format_that_it_has(measured: dict[str, Can
 def test_too_few_examples_to_calibrate_on_are_refused(measuring: Measuring) -> None:
     more = measuring.job.model_copy(update={"compress": measuring.job.compress.model_copy(update={"calibrate": 5000})})
     with pytest.raises(ConvertError) as caught:
-        replace(measuring, job=more).candidate("int8_static")
+        replace(measuring, job=more).weighed("int8_static")
     rows = len(measuring.dataset.train)
     assert str(caught.value) == (
         f"compress.calibrate: expected 5000 training examples to calibrate int8_static on; got {rows}; ask for fewer, "

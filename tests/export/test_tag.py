@@ -51,7 +51,7 @@ def made(job: Job, folder: Path) -> Made:
     valid, test = (outputs_of(network, data.tasks, shard) for shard in (data.valid, data.test))
     work = folder / "compress"
     work.mkdir()
-    candidates(job, data, converted, valid, CREATED, work, lambda _: None)
+    candidates(job, data, converted, valid, CREATED, work, folder / "measured", lambda _: None)
     (chosen,) = open_candidates(work)
     ship(job, data, converted.levels, chosen, work, test, CREATED, folder)
     assert chosen.parity.equal == 1.0

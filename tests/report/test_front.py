@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 from mgdist.compress.budget import Budget
 from mgdist.compress.candidate import Layer
+from mgdist.compress.needless import Skipped
 from mgdist.job.device import DeviceSpec
 from mgdist.report.front import picture, rows
 from mgdist.report.markdown import report
@@ -50,3 +51,15 @@ def test_the_report_tells_the_size_of_each_layer_and_what_computes_in_float() ->
         r"| head.linear | FULLY\_CONNECTED | float32 | 1,000 | 4.00 kB |",
     ]
     assert "Operators that compute in float, over all signatures: MUL 4, FULLY_CONNECTED 1." in text
+
+
+def test_what_was_not_scored_stands_below_with_the_reason() -> None:
+    skipped = (Skipped("float16", 3_000_000, "larger than device.max_size"),)
+    text = report(summary(Path("run"), skipped=skipped))
+    row = r"| float16 | not scored | 3.00 MB |  |  |  | larger than device.max\_size |"
+    assert row in text
+    assert "where it was more exact, it would be on the front too" in text
+    assert (
+        "Not scored, since they cannot ship: float16, 3.00 MB: larger than device.max_size. compress.every scores "
+        "them too." in text
+    )
