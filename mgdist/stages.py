@@ -288,7 +288,7 @@ class Line:
             outputs = contender.evaluated.value.test
             ship(best, contender.data.value, levels, chosen, compressed.folder, outputs, created, folder)
 
-        given = [compressed.digest, chosen.method, best.name, best.run.license]
+        given = [compressed.digest, chosen.method, chosen.step, best.name, best.run.license]
         shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
         self.run.link(shipped.value.bundle)
         return shipped

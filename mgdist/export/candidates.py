@@ -140,20 +140,22 @@ class Shipped:
         bundle: the file for the device.
         method: format of its weights.
         test: the scores of each head on the test split, by the edge runtime.
-        parity: against the trained network, on the test split.
+        parity: against the network that was converted, on the test split.
+        step: of pruning that this network is left from; 0 of the trained one.
     """
 
     bundle: Path
     method: Method
     test: Heads
     parity: Parity
+    step: int
 
     @classmethod
     def open(cls, folder: Path) -> "Shipped":
         """Read what :func:`ship` left."""
         fields = json.loads((folder / SHIPPED).read_text())
         test, compared = from_json(fields["test"]), Parity(**fields["parity"])
-        return cls(folder / fields["bundle"], fields["method"], test, compared)
+        return cls(folder / fields["bundle"], fields["method"], test, compared, fields["step"])
 
 
 def ship(
@@ -190,5 +192,6 @@ def ship(
     golden = golden_of(dataset.valid, dict(np.load(outputs_path(source, chosen.method))))
     name = f"{job.name}.tflite"
     bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job))
-    told = {"bundle": name, "method": chosen.method, "test": as_json(test), "parity": asdict(compared)}
+    told = {"bundle": name, "method": chosen.method, "step": chosen.step}
+    told |= {"test": as_json(test), "parity": asdict(compared)}
     write(folder / SHIPPED, json.dumps(told, indent=1))
