@@ -6,7 +6,7 @@ from rich.console import Console
 
 from mgdist.cluster.connect import Connection
 from mgdist.compress.budget import Budget
-from mgdist.compress.choose import choose
+from mgdist.compress.choose import choose, way
 from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.spec import Job
 from mgdist.report.folds import CrossValidation, write_folds
@@ -82,7 +82,7 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
         budget = Budget.of(whole.quality, job.compress, job.device, measured)
         chosen = choose(measured, budget)
         ((contender, source),) = ((each, stage) for each, stage in made if chosen in stage.value)
-        shipped = line.bundle(best, contender, source, chosen)
+        shipped = line.bundle(best, contender, source, way(measured, chosen))
         summary = replace(
             line.summary(best, point, whole, measured, chosen, budget, shipped.value),
             taught=None if taught is None else taught.value,

@@ -278,17 +278,18 @@ class Line:
         return open_skipped(compressed.folder)
 
     def bundle(
-        self, best: Job, contender: Contender, compressed: Done[tuple[Candidate, ...]], chosen: Candidate
+        self, best: Job, contender: Contender, compressed: Done[tuple[Candidate, ...]], way: Sequence[Candidate]
     ) -> "Done[Shipped]":
-        """Pack what ships, and score it on the test split; link it into the run's folder."""
+        """Pack what ships, the last on the way, and score it on the test split; link it into the run's folder."""
         from mgdist.export.candidates import Shipped, ship
 
         def work(folder: Path) -> None:
             created, levels = self.run.folder.name, contender.converted.value.levels
             outputs = contender.evaluated.value.test
-            ship(best, contender.data.value, levels, chosen, compressed.folder, outputs, created, folder)
+            ship(best, contender.data.value, levels, way, compressed.folder, outputs, created, folder)
 
-        given = [compressed.digest, chosen.method, chosen.step, best.name, best.run.license]
+        steps = [[each.method, each.step, each.sha256] for each in way]
+        given = [compressed.digest, best.name, best.run.license, steps]
         shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
         self.run.link(shipped.value.bundle)
         return shipped

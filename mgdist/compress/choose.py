@@ -27,6 +27,12 @@ def choose(candidates: Sequence[Candidate], budget: Budget) -> Candidate:
     )
 
 
+def way(candidates: Sequence[Candidate], chosen: Candidate) -> list[Candidate]:
+    """Return the candidates from the converted network in float32 to the chosen one, as far as they were measured."""
+    floats = [each for each in candidates if each.method == "float32" and each.step in (0, chosen.step)]
+    return [*(each for each in floats if each != chosen), chosen]
+
+
 def front(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates that no other one beats, smallest first: the Pareto front.
 

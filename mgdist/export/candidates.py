@@ -4,7 +4,7 @@ Legend: R rows of a split, K outputs of a head.
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def ship(
     job: Job,
     dataset: Dataset,
     levels: tuple[Level, ...],
-    chosen: Candidate,
+    way: Sequence[Candidate],
     source: Path,
     trained: Outputs,
     created: str,
@@ -174,12 +174,13 @@ def ship(
         job: as it was trained.
         dataset: that it was trained on.
         levels: of the device model.
-        chosen: the candidate that ships.
+        way: the candidates from the converted network in float32 to the one that ships, which is the last.
         source: folder of the candidates.
         trained: the trained network's outputs on the test split.
         created: when, in ISO 8601.
         folder: to write into.
     """
+    chosen = way[-1]
     packed = bundle_path(source, chosen.method)
     device = answers(packed, dataset.test)
     test, compared = score(dataset.tasks, device, dataset.test.targets), parity(dataset.tasks, device, trained)
@@ -191,7 +192,7 @@ def ship(
     )
     golden = golden_of(dataset.valid, dict(np.load(outputs_path(source, chosen.method))))
     name = f"{job.name}.tflite"
-    bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job))
+    bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job, way))
     told = {"bundle": name, "method": chosen.method, "step": chosen.step}
     told |= {"test": as_json(test), "parity": asdict(compared)}
     write(folder / SHIPPED, json.dumps(told, indent=1))

@@ -74,17 +74,8 @@ def test_a_format_that_comes_to_the_same_file_is_known_by_its_content(compressed
 @pytest.fixture(scope="module")
 def shipped(compressed: Compressed, tmp_path_factory: pytest.TempPathFactory) -> Shipped:
     folder: Path = tmp_path_factory.mktemp("shipped")
-    job, chosen = compressed.job, compressed.measured[1]
-    ship(
-        job,
-        compressed.dataset,
-        compressed.converted.levels,
-        chosen,
-        compressed.folder,
-        compressed.test,
-        CREATED,
-        folder,
-    )
+    way, levels = compressed.measured, compressed.converted.levels
+    ship(compressed.job, compressed.dataset, levels, way, compressed.folder, compressed.test, CREATED, folder)
     return Shipped.open(folder)
 
 

@@ -53,7 +53,7 @@ def made(job: Job, folder: Path) -> Made:
     work.mkdir()
     candidates(job, data, converted, valid, CREATED, work, folder / "measured", lambda _: None)
     (chosen,) = open_candidates(work)
-    ship(job, data, converted.levels, chosen, work, test, CREATED, folder)
+    ship(job, data, converted.levels, [chosen], work, test, CREATED, folder)
     assert chosen.parity.equal == 1.0
     return Made(job, data, folder / "small.tflite", test)
 
