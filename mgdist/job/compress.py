@@ -41,7 +41,7 @@ class PruneStepSpec(Spec):
     rows: float = Field(0.0, ge=0, lt=1)
     """share of the rows of texts' embeddings that are gone after this step, words and n-grams alike"""
     channels: float = Field(0.0, ge=0, lt=1)
-    """share of the filters and hidden numbers that are gone after this step"""
+    """share of the filters, hidden numbers and attention heads that are gone after this step"""
     epochs: int = Field(1, ge=1)
     """of fine-tuning"""
 

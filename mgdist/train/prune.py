@@ -4,7 +4,6 @@ Legend: R rows of an embedding, C numbers of a row.
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mgdist.compress.channels import prune_channels
+from mgdist.compress.importance import Effects, Worth, lengths
 from mgdist.data.batches import batch
 from mgdist.data.dataset import Dataset
 from mgdist.data.pruned import cut_anew, fewer, ids_of
@@ -85,11 +85,11 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
     network = restore(job, dataset, weights).requires_grad_(True)
     spec = job.compress.prune
     assert spec is not None, "the job asks for pruning"
-    scores = sense(network, job, dataset) if spec.importance == "taylor" else _lengths(network)
+    worth = sensed(network, job, dataset) if spec.importance == "taylor" else lengths(network)
     numbers = _numbers(network)
     if step.channels > before.channels:
         some = batch(dataset.train, np.arange(min(2, len(dataset.train))))
-        if not prune_channels(network, some, _of_rest(step.channels, before.channels), spec.importance):
+        if not prune_channels(network, some, _of_rest(step.channels, before.channels), worth):
             raise TrainError(
                 "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has "
                 "none; leave channels out"
@@ -98,7 +98,7 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
     for key, name in _tables(job, dataset) if step.rows > before.rows else ():
         fitted, table = dataset.inputs[name], network.embeddings[key]
         assert isinstance(fitted, TextInput), "only texts lose rows"
-        kept = _best(scores[key], _of_rest(step.rows, before.rows))
+        kept = _best(worth[table], _of_rest(step.rows, before.rows))
         texts[name] = fewer(fitted, kept.numpy())
         left = torch.from_numpy(ids_of(texts[name])[ids_of(fitted)])
         table.weight = nn.Parameter(cast(Tensor, table.weight).detach()[left])
@@ -108,39 +108,17 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
     write(folder / ABOUT, json.dumps({"before": numbers, "after": _numbers(network), "rows": lost}))
 
 
-def sense(network: Network, job: Job, dataset: Dataset) -> dict[str, Float[Tensor, " R"]]:
-    """Return how important each row of each embedding is, and leave in each weight's gradient how sensitive it is.
-
-    That of a row is the sum over batches of the absolute value of gradient x row: by how much their loss would change
-    if the row were zero, to the first order. The gradients left behind are the roots of their sums of squares, since
-    those of a trained network add up to nearly nothing.
-    """
+def sensed(network: Network, job: Job, dataset: Dataset) -> Worth:
+    """Return how much each output of each layer matters for the loss of training examples, evenly chosen."""
     rows = np.linspace(0, len(dataset.train) - 1, min(EXAMPLES, len(dataset.train))).astype(np.int64)
-    squares = {name: torch.zeros_like(weight) for name, weight in _without_tables(network)}
-    scores = {key: torch.zeros(len(cast(Tensor, table.weight))) for key, table in network.embeddings.items()}
-    network.eval()
+    effects = Effects(network.eval())
     for start in range(0, len(rows), TOGETHER):
         some = batch(dataset.train, rows[start : start + TOGETHER])
         network.zero_grad()
-        loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0).backward()  # type: ignore[no-untyped-call]
-        for key, table in network.embeddings.items():
-            weight = cast(Tensor, table.weight)
-            assert weight.grad is not None, "all answers hang on it"
-            scores[key] += (weight.grad * weight.detach()).sum(1).abs()
-        for name, weight in _without_tables(network):
-            squares[name] += 0 if weight.grad is None else weight.grad.square()
-    for name, weight in _without_tables(network):
-        weight.grad = squares[name].sqrt()
-    return scores
-
-
-def _without_tables(network: Network) -> Iterator[tuple[str, nn.Parameter]]:
-    return ((name, weight) for name, weight in network.named_parameters() if not name.startswith("embeddings."))
-
-
-def _lengths(network: Network) -> dict[str, Float[Tensor, " R"]]:
-    """Return the length of each row of each embedding."""
-    return {key: cast(Tensor, table.weight).detach().norm(dim=1) for key, table in network.embeddings.items()}
+        told = loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0)
+        told.backward()  # type: ignore[no-untyped-call]
+        effects.add()
+    return effects.worth
 
 
 def _tables(job: Job, dataset: Dataset) -> list[tuple[str, str]]:

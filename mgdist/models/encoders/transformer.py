@@ -118,22 +118,22 @@ class Attention(nn.Module):
 
     Args:
         width: D of each state.
-        heads: parts of the width that look separately; they divide D.
+        heads: parts of the width that look separately; they divide D. Fewer of them are left where some were pruned.
     """
 
     def __init__(self, *, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.each = width // heads
         self.ask = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Float[Tensor, "N S D"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S D"]:
         """Return what each sample gathered."""
-        units, samples, width = x.shape
+        units, samples, _ = x.shape
         query, key, value = (
-            part.view(units, samples, self.heads, -1).transpose(1, 2) for part in self.ask(x).chunk(3, 2)
+            part.view(units, samples, -1, self.each).transpose(1, 2) for part in self.ask(x).chunk(3, 2)
         )
-        scores = query @ key.transpose(2, 3) * (width // self.heads) ** -0.5
+        scores = query @ key.transpose(2, 3) * self.each**-0.5
         gathered = softmax(scores, mask[:, None, None, :], dim=3) @ value
-        out: Tensor = self.out(gathered.transpose(1, 2).reshape(units, samples, width))
+        out: Tensor = self.out(gathered.transpose(1, 2).reshape(units, samples, -1))
         return out
