@@ -196,8 +196,8 @@ class Line:
         spec = best.compress.prune
         if spec is None:
             return
-        from mgdist.train.launch import Trained, train
-        from mgdist.train.prune import Pruned, prune
+        from mgdist.train.launch import Trained
+        from mgdist.train.prune import Pruned, fine_tune, prune
 
         answers = None if spec.distil is None else self.answers(best, whole)
         before, last = PruneStepSpec(), whole
@@ -210,7 +210,7 @@ class Line:
 
             def tune(folder: Path, tuning: Job = tuning, left: Pruned = pruned.value) -> None:
                 self._connected()
-                train(tuning, left.data, folder, None if answers is None else answers.folder, left.weights)
+                fine_tune(tuning, left, folder, None if answers is None else answers.folder)
 
             given = [pruned.digest, _parts(tuning, "task", "granularities", "model", "train", "seed")]
             given += [answers.digest] if answers else []

@@ -4,7 +4,8 @@ Legend: R rows of an embedding, C numbers of a row.
 """
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -20,12 +21,15 @@ from mgdist.data.batches import batch
 from mgdist.data.dataset import Dataset
 from mgdist.data.pruned import cut_anew, fewer, ids_of
 from mgdist.errors import TrainError
-from mgdist.evaluate.network import restore
+from mgdist.evaluate.network import answers, restore
+from mgdist.evaluate.scores import quality, score
 from mgdist.job.compress import PruneStepSpec
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.models.network import Network, key_of
 from mgdist.runs import write
+from mgdist.train.checkpoint import sha256
+from mgdist.train.launch import TRAINED, train
 from mgdist.train.losses import loss
 from mgdist_edge.text import TextInput
 
@@ -43,12 +47,14 @@ class Pruned:
         before: numbers of the network before this step.
         after: and after it.
         rows: of embeddings that were taken out.
+        quality: of what is left, on the validation split.
     """
 
     folder: Path
     before: int
     after: int
     rows: int
+    quality: float
 
     @property
     def weights(self) -> Path:
@@ -104,8 +110,34 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
         table.weight = nn.Parameter(cast(Tensor, table.weight).detach()[left])
         lost += int((~left).sum())
     save_file({name: value.detach().contiguous() for name, value in network.state_dict().items()}, folder / MODEL)
-    cut_anew(dataset, texts, folder / DATA)
-    write(folder / ABOUT, json.dumps({"before": numbers, "after": _numbers(network), "rows": lost}))
+    left_data = cut_anew(dataset, texts, folder / DATA)
+    told = {"before": numbers, "after": _numbers(network), "rows": lost}
+    write(folder / ABOUT, json.dumps(told | {"quality": _quality(job, left_data, folder / MODEL)}))
+
+
+def fine_tune(job: Job, pruned: Pruned, folder: Path, teacher: Path | None) -> None:
+    """Train what a step of pruning left; where no epoch makes it better, it stays as it is.
+
+    Leaves what :func:`mgdist.train.launch.train` leaves.
+
+    Args:
+        job: of the fine-tuning.
+        pruned: what is left.
+        folder: of this training.
+        teacher: folder of the whole network's answers for the training rows; None for none.
+    """
+    trained = train(job, pruned.data, folder, teacher, pruned.weights)
+    if _quality(job, Dataset.open(pruned.data), trained.weights) < pruned.quality:
+        shutil.copyfile(pruned.weights, trained.weights)
+    told = asdict(trained) | {"sha256": sha256(trained.weights)}
+    if told["sha256"] != trained.sha256:
+        del told["weights"]
+        write(folder / TRAINED, json.dumps(told | {"best": 0, "metric": pruned.quality}, indent=1))
+
+
+def _quality(job: Job, dataset: Dataset, weights: Path) -> float:
+    found = answers(restore(job, dataset, weights), dataset.tasks, dataset.valid)
+    return quality(score(dataset.tasks, found, dataset.valid.targets))
 
 
 def sensed(network: Network, job: Job, dataset: Dataset) -> Worth:

@@ -1,5 +1,6 @@
 """A step of pruning, as far as fine-tuning: rows go from the network and from the data alike."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from mgdist.evaluate.network import answers, restore
 from mgdist.job.compress import PruneStepSpec
 from mgdist.job.prune import fine_tuning
 from mgdist.job.spec import Job
+from mgdist.train.checkpoint import sha256
+from mgdist.train.launch import MODEL, TRAINED, Trained
 from mgdist.train.prepare import prepare
-from mgdist.train.prune import Pruned, prune
+from mgdist.train.prune import Pruned, fine_tune, prune
 from mgdist_edge.text import TextInput
 from tests.train import corpus
 
@@ -120,3 +123,18 @@ def test_a_network_without_channels_that_can_go_is_refused(trained: tuple[Job, D
         "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has none; leave "
         "channels out"
     )
+
+
+def test_fine_tuning_that_makes_it_worse_leaves_it_as_it_was(
+    trained: tuple[Job, Dataset, Path], first: Pruned, tmp_path: Path
+) -> None:
+    job, left = trained[0], Dataset.open(first.data)
+    worse = {name: torch.zeros_like(value) for name, value in load_file(first.weights).items()}
+    save_file(worse, tmp_path / MODEL)
+    told = {"sha256": sha256(tmp_path / MODEL), "metric": 0.3, "best": 1, "epochs": 1, "steps": 9, "parameters": 1}
+    (tmp_path / TRAINED).write_text(json.dumps(told | {"loss_weights": {}}))  # a training that has come to its end
+    assert accuracy(job, left, tmp_path / MODEL) < first.quality
+    for _ in range(2):  # also where it was killed between the two files
+        fine_tune(fine_tuning(job, FIRST), first, tmp_path, None)
+        assert Trained.open(tmp_path).sha256 == sha256(first.weights) == sha256(tmp_path / MODEL)
+    assert (Trained.open(tmp_path).best, Trained.open(tmp_path).metric) == (0, first.quality)
