@@ -89,6 +89,7 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> S
             ensemble=None if together is None else together.value,
             skipped=tuple(each for _, stage in made for each in line.skipped(stage)),
             pruned=tuple((stage.value, each.evaluated.value.network["valid"]) for stage, each in pruned),
+            searched=None if found is None else found.value,
         )
         write_report(summary)
         return summary

@@ -113,6 +113,7 @@ class Line:
             search(job, data.folder, folder, None if taught is None else taught.folder)
 
         given = [data.digest, _parts(_searched(job), "task", "granularities", "model", "train", "search", "seed")]
+        given += [_parts(_unmeasured(job), "compress", "device")] if job.searches_deployed else []
         given += [] if taught is None else [taught.digest]
         return self.run.stage("search", *given, do=work, load=Searched.open)
 
@@ -345,3 +346,8 @@ def _searched(job: Job) -> Job:
     ensemble = job.search.ensemble
     kept = None if ensemble is None else EnsembleSpec(winners=ensemble.winners)
     return untaught(job).model_copy(update={"search": job.search.model_copy(update={"ensemble": kept})})
+
+
+def _unmeasured(job: Job) -> Job:
+    """Return a job without a measurement on the device, which is of what came out of its search."""
+    return job.model_copy(update={"device": job.device.model_copy(update={"bench": None})})

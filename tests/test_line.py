@@ -174,6 +174,22 @@ def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Pat
     assert edge("selftest", latest / "tiny.tflite").returncode == 0
 
 
+@pytest.mark.slow
+def test_a_search_on_what_ships_tells_what_it_did_not_train(job: Path, finished: tuple[Path, str]) -> None:
+    space = "search.space={model.width: {choice: [8, 512, 513, 514]}}"
+    asked = ["search.objective=deployed", space, "device.max_size=100 kB"]
+    ended = mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(
+        r"refused before training  model\.width=51\d  because: as int8_dynamic its size [\d.]+ MB", ended.stdout
+    )
+    assert re.search(r"trial 2/2 done network [\d.]+ after epoch 1, ships int8_dynamic [\d.]+ [\d.]+ kB", ended.stdout)
+    told = r"Search by what would ship: 2 trials; \d more points were refused before training"
+    report = (job.parent / "runs" / "tiny" / "latest" / "report.md").read_text()
+    assert re.search(told, ended.stdout)
+    assert re.search(told, report)
+
+
 def _events(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.glob("tiny/2*/events.jsonl"))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mgdist.compress.candidate import Candidate
+from mgdist.compress.candidate import Candidate, Costs
 from mgdist.errors import JobError
 from mgdist.job.compress import CompressSpec
 from mgdist.job.device import DeviceSpec, size_line
@@ -72,7 +72,7 @@ class Budget:
         stated = {"size": device.max_size, "latency": device.max_latency, "memory": device.max_memory}
         return {name: float(limit) for name, limit in stated.items() if limit is not None}
 
-    def on_device(self, candidate: Candidate) -> dict[str, float]:
+    def on_device(self, candidate: Candidate | Costs) -> dict[str, float]:
         """Return what a candidate costs on the device: bytes of its file, seconds, resident bytes."""
         return {
             "size": float(candidate.size),
@@ -86,8 +86,12 @@ class Budget:
         Quality is measured in budgets, floored at a tenth of a point, so that a budget of 0 compares too.
         """
         found = {"quality": (self.reference - candidate.quality - self.drop) / max(self.drop, 0.001)}
+        return {name: by for name, by in found.items() if by > 1e-9} | self.broken(candidate)
+
+    def broken(self, candidate: Candidate | Costs) -> dict[str, float]:
+        """Return for each limit of the device that is broken by what factor above 1, minus 1."""
         costs = self.on_device(candidate)
-        found |= {name: costs[name] / limit - 1 for name, limit in self.limits.items()}
+        found = {name: costs[name] / limit - 1 for name, limit in self.limits.items()}
         return {name: by for name, by in found.items() if by > 1e-9}
 
     def shortcomings(self, candidate: Candidate) -> list[str]:
@@ -109,11 +113,13 @@ class Budget:
         )
 
     def _limit(self, name: str, candidate: Candidate) -> str:
+        return f"{self.phrase(name, candidate)}; raise device.max_{name}, or make the model smaller"
+
+    def phrase(self, name: str, candidate: Candidate | Costs) -> str:
+        """Return how a candidate breaks a limit of the device."""
         shown, limit, cost = SHOWN[name], self.limits[name], self.on_device(candidate)[name]
         source = f" ({self.told})" if name == "latency" and self.told else ""
-        return (
-            f"{name} {shown(cost)}{source} is above {shown(limit)}; raise device.max_{name}, or make the model smaller"
-        )
+        return f"{name} {shown(cost)}{source} is above {shown(limit)}"
 
 
 def _read(path: Path) -> tuple[str, float, int]:

@@ -51,6 +51,21 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class Costs:
+    """What a compressed model costs, whatever it is worth.
+
+    Attributes:
+        size: bytes of the bundle.
+        latency: median seconds from raw to answer, one thread of this host.
+        memory: resident bytes at the peak.
+    """
+
+    size: int
+    latency: float
+    memory: int
+
+
+@dataclass(frozen=True)
 class Candidate:
     """One compressed model, measured by the edge runtime.
 

@@ -55,7 +55,7 @@ def steps(layers: Sequence[Layer], harm: Callable[[Layer, Format], float]) -> li
 
 def _chain(layer: Layer, harm: Callable[[Layer, Format], float]) -> Iterator[Step]:
     before, bits = 0.0, 32
-    for format in LADDERS.get(layer.operator, ("float32", "int8"))[1:]:
+    for format in _ladder(layer)[1:]:
         changed = harm(layer, format)
         yield Step(layer.name, format, max(changed - before, 0.0), layer.numbers * (bits - BITS[format]) / 8)
         before, bits = changed, BITS[format]
@@ -69,6 +69,15 @@ def formats(taken: Sequence[Step], layers: Sequence[Layer]) -> dict[str, Format]
 def plain(layers: Sequence[Layer]) -> dict[str, Format]:
     """Return the format of each layer before any step: float32."""
     return {layer.name: "float32" for layer in layers}
+
+
+def lowest(layers: Sequence[Layer]) -> dict[str, Format]:
+    """Return the format with the fewest bits for each layer: no mixed model is smaller."""
+    return {layer.name: _ladder(layer)[-1] for layer in layers}
+
+
+def _ladder(layer: Layer) -> tuple[Format, ...]:
+    return LADDERS.get(layer.operator, ("float32", "int8"))
 
 
 def furthest(

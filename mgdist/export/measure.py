@@ -79,13 +79,18 @@ class Measuring:
     measured: Measured
     step: int = 0
 
-    def weighed(self, method: Method) -> Weighed:
+    def weighed(self, method: Method, formats: Mapping[str, Format] | None = None) -> Weighed:
         """Quantize the model and pack it; leaves METHOD.tflite and METHOD.bundle.tflite.
+
+        Args:
+            method: the format.
+            formats: of each layer, for mixed; None where the accuracy budget decides them.
 
         Raises:
             ConvertError: it does not quantize, or there are too few examples to calibrate on.
         """
-        formats = self.mixed() if method == "mixed" else {}
+        if formats is None:
+            formats = self.mixed() if method == "mixed" else {}
         calls = self.calls(method) if method in STATIC else {}
         made = quantize(self.converted.path, method, flatbuffer(self.folder, method), formats=formats, calls=calls)
         return Weighed(made, self._packed(made))

@@ -1,6 +1,6 @@
 """Points: a few fields of a job replaced. A trial is the job at a point."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +12,8 @@ from mgdist.job.mistakes import Mistake, mistakes_of
 from mgdist.job.spec import Job
 
 Point = Mapping[str, Any]
+ONLY_LEARNING = ("dropout", "word_dropout", "encoder_dropout", "unit_dropout", "idf", "smoothing", "lr_factor")
+"""Fields of granularities and of the model that change how a network learns, and not its shape."""
 
 
 def as_document(job: Job) -> dict[str, Any]:
@@ -45,6 +47,19 @@ def cutting(job: Job) -> dict[str, Any]:
         "ngrams": document["model"]["embedding"]["ngrams"],
         "seed": job.seed,
     }
+
+
+def network_values(job: Job) -> dict[str, Any]:
+    """Return what decides the shape of a network, and so all of a converted one but its weights, as plain values."""
+    document = as_document(job)
+    shape = {name: _without(document[name], ONLY_LEARNING) for name in ("granularities", "model")}
+    return {**shape, "cutting": cutting(job), "unit_counts": document["device"]["unit_counts"]}
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without(each, names) for name, each in value.items() if name not in names}
 
 
 def checked(document: Any) -> tuple[Job | None, list[Mistake]]:

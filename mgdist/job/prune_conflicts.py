@@ -16,6 +16,12 @@ def prune_mistakes(job: Job) -> Iterator[Mistake]:
     spec = job.compress.prune
     if spec is None:
         return
+    if job.searches_deployed:
+        yield Mistake(
+            "search.objective",
+            "deployed tells what ships of a network as it was trained, and compress.prune makes it smaller afterwards; "
+            "leave compress.prune out, or compare what was trained",
+        )
     for number, (before, step) in enumerate(pairwise((PruneStepSpec(), *spec.steps))):
         if step.rows < before.rows or step.channels < before.channels:
             yield Mistake(f"{STEPS}.{number}", "expected shares as large as those of the step before, or larger")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mgdist.job.strict import Spec, as_tuple
+from mgdist.job.strict import Seconds, Spec, as_tuple
 
 Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
 IntPair = Annotated[tuple[int, int], BeforeValidator(as_tuple)]
@@ -63,10 +63,16 @@ class EnsembleSpec(Spec):
 
 
 class SearchSpec(Spec):
-    """A search by Optuna's TPE, stopped early by ASHA; the metric is train.metric."""
+    """A search by Optuna's TPE, stopped early by ASHA; the metric is train.metric, or what ships."""
 
+    objective: Literal["trained", "deployed"] = "trained"
+    """trained: points are compared by the networks' train.metric; deployed: by the quality of the bundle that would
+    ship of each, and those whose untrained network breaks the device's limits in every format are not trained at all"""
     trials: int = Field(8, ge=1, le=10_000)
-    """points to try"""
+    """points to train; those that are refused before do not count, of which there may be ten times as many"""
+    time: Annotated[Seconds | None, Field(gt=0)] = None
+    """after which the search ends, with the trials that it has: those that still train end with their best epoch;
+    null: no limit"""
     concurrent: int = Field(1, ge=1)
     """trials at a time"""
     epochs: int | None = Field(None, ge=1)

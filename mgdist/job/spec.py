@@ -83,6 +83,11 @@ class Job(Spec):
         return tuple(method for method in USUAL[self.device.has] if self.embeds or method not in EMBEDDED)
 
     @property
+    def searches_deployed(self) -> bool:
+        """Whether trials are compared by what would ship of them."""
+        return self.search is not None and self.search.objective == "deployed"
+
+    @property
     def may_mix(self) -> bool:
         """Whether mixed precision is tried where no usual format is small and good enough."""
         return self.compress.methods is None and self.device.has == "litert"

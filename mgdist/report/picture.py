@@ -38,6 +38,7 @@ class Picture:
         self._started = time.monotonic()
         self._stages: dict[str, tuple[str, float]] = {}
         self._trials: dict[int, Event] = {}
+        self._refused = 0
         self._epochs: list[Event] = []
         self._step: Event | None = None
         self._candidate: Event | None = None
@@ -63,6 +64,8 @@ class Picture:
                 self._step = None
             case {"event": "trial", "trial": trial}:
                 self._trials[trial] = event
+            case {"event": "refused"}:
+                self._refused += 1
             case {"event": "epoch"}:
                 self._epochs.append(event)
                 self._step = None
@@ -134,7 +137,8 @@ class Picture:
         match stage:
             case "search" if self._trials:
                 over = sum(event["state"] != "running" for event in self._trials.values())
-                return f"{over}/{next(iter(self._trials.values()))['trials']} trials"
+                refused = f", {self._refused} points refused before training" if self._refused else ""
+                return f"{over}/{next(iter(self._trials.values()))['trials']} trials{refused}"
             case "train" if self._step is not None and not self._ended:
                 return self._moving(self._step)
             case "train" if self._epochs:
@@ -157,9 +161,10 @@ class Picture:
         return row
 
     def _table_of_trials(self, rows: int) -> Table:
-        table = _table("trial", "state", "epoch", self._train.metric or "quality")
+        deployed = any("network" in event for event in self._trials.values())
+        table = _table("trial", "state", "epoch", "ships" if deployed else self._train.metric or "quality")
         table.add_column("point", overflow="ellipsis", no_wrap=True)
-        sign = 1 if self._train.less_is_better else -1
+        sign = 1 if self._train.less_is_better and not deployed else -1
         ranked = sorted(self._trials.values(), key=lambda e: (e.get("metric") is None, sign * (e.get("metric") or 0.0)))
         running = [event for event in ranked if event["state"] == "running"]
         over = [event for event in ranked if event["state"] != "running"]

@@ -132,6 +132,9 @@ def _search(plan: Plan) -> str:
     if search is None:
         return "none"
     told = f"{plan.trials} trials of {search.epochs or plan.job.train.epochs} epochs over {', '.join(search.space)}"
+    told += f" in at most {search.time:g} s" if search.time is not None else ""
+    if search.objective == "deployed":
+        told += "; by what would ship, and none that breaks the device's limits untrained"
     if search.ensemble is None:
         return told
     return f"{told}; the {search.ensemble.winners} best become an ensemble by {search.ensemble.combine}"

@@ -37,7 +37,13 @@ def _told(event: Event) -> str:
         case {"event": "trial", "trial": trial, "trials": trials, "state": state, "point": point}:
             metric, epoch, error = event.get("metric"), event.get("epoch"), event.get("error")
             told = "" if metric is None else f" {metric:.4f} after epoch {epoch}"
+            if event.get("network") is not None:
+                ships, size = event.get("ships"), event.get("size")
+                told = f" network {event['network']:.4f} after epoch {epoch}"
+                told += f", ships {ships} {metric:.4f} {size_line(size)}" if ships and size else ""
             return f"trial {trial}/{trials} {state}{told}  {point_line(point)}{f'  because: {error}' if error else ''}"
+        case {"event": "refused", "point": point, "why": why}:
+            return f"refused before training  {point_line(point)}  because: {why}"
         case {"event": "step", "epoch": epoch, "step": step, "steps": steps}:
             return f"epoch {epoch}  step {step}/{steps}  {pace(event)}"
         case {"event": "epoch", "epoch": epoch, "epochs": epochs}:

@@ -17,6 +17,7 @@ from mgdist.evaluate.scores import Heads, consistent, metric_name, named, qualit
 from mgdist.job.device import size_line
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
+from mgdist.search.results import Searched
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Task
 
@@ -61,6 +62,7 @@ class Summary:
         ensemble: the winners of the search together; None for none.
         pruned: for each step of pruning what it took out, and the scores of what is left on the validation split.
         skipped: candidates that were not scored, since they cannot ship.
+        searched: the trials; None without a search.
     """
 
     job: Job
@@ -84,6 +86,7 @@ class Summary:
     ensemble: "Ensemble | None" = None
     pruned: "tuple[tuple[Pruned, Heads], ...]" = ()
     skipped: tuple[Skipped, ...] = ()
+    searched: Searched | None = None
 
     @property
     def fold(self) -> str | None:
@@ -167,6 +170,7 @@ def sentences(summary: Summary) -> list[str]:
     told += lessons(summary)
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
+    told += _refused(summary)
     return [*told, "Seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in summary.seconds.items())]
 
 
@@ -185,6 +189,19 @@ def _skipped(summary: Summary) -> Iterator[str]:
     if summary.skipped:
         told = "; ".join(f"{each.name}, {size_line(each.size)}: {each.why}" for each in summary.skipped)
         yield f"Not scored, since they cannot ship: {told}. compress.every scores them too."
+
+
+def _refused(summary: Summary) -> Iterator[str]:
+    """Yield what was saved by not training what cannot ship."""
+    searched = summary.searched
+    if searched is None or not summary.job.searches_deployed:
+        return
+    count, each, spent = len(searched.refused), searched.trial_seconds, searched.refusing_seconds
+    yield (
+        f"Search by what would ship: {len(searched.trials)} trials; {count} more points were refused before training, "
+        f"since their untrained networks break the device's limits. At {each:.1f} s a trial that saved about "
+        f"{max(0.0, count * each - spent):.0f} s; to find out took {spent:.0f} s."
+    )
 
 
 def lessons(summary: Summary) -> Iterator[str]:

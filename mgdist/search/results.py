@@ -1,9 +1,11 @@
 """What a search found."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from math import fsum
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from mgdist.errors import SearchError
@@ -24,10 +26,14 @@ class Trial:
         number: from 1, in the order of starting.
         point: the fields that were replaced.
         state: stopped means that ASHA ended it before its last epoch.
-        value: the metric of its best epoch; None before the first.
+        value: the metric of its best epoch; None before the first. With search.objective deployed the quality of what
+            would ship, and None before its end, to which one that ASHA ended does not come.
         epoch: epochs done.
         seconds: since its start.
         error: why it failed, in one line.
+        network: with search.objective deployed the metric of its best epoch.
+        ships: the format of what would ship, there.
+        size: its bytes.
     """
 
     number: int
@@ -37,10 +43,30 @@ class Trial:
     epoch: int = 0
     seconds: float = 0.0
     error: str | None = None
+    network: float | None = None
+    ships: str | None = None
+    size: int | None = None
 
     def counts(self) -> bool:
         """Tell whether it came to an end, and to a value."""
         return self.state in ENDED and self.value is not None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A point that was not trained, since its untrained network breaks the device's limits.
+
+    Attributes:
+        number: from 1, in the order of refusing.
+        point: the fields that were replaced.
+        why: what it breaks, in one line.
+        seconds: that it took to find out; next to none for a shape that was known.
+    """
+
+    number: int
+    point: Point
+    why: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -49,9 +75,11 @@ class Searched:
 
     Attributes:
         trials: the best first, those that failed last.
+        refused: points that were not trained.
     """
 
     trials: tuple[Trial, ...]
+    refused: tuple[Refused, ...] = ()
 
     @property
     def point(self) -> Point:
@@ -70,33 +98,50 @@ class Searched:
             best.setdefault(digest(dict(trial.point)), trial)
         return tuple(best.values())[:count]
 
+    @property
+    def trial_seconds(self) -> float:
+        """How long a trial that came to a value took, on average; 0 where there is none."""
+        return fmean([trial.seconds for trial in self.trials if trial.counts()] or [0.0])
+
+    @property
+    def refusing_seconds(self) -> float:
+        """How long it took to find out what must be refused."""
+        return fsum(each.seconds for each in self.refused)
+
     def save(self, folder: Path) -> None:
         """Write ``search.json``, as a whole."""
-        write(folder / SEARCHED, json.dumps([asdict(trial) for trial in self.trials], indent=1))
+        write(folder / SEARCHED, json.dumps(asdict(self), indent=1))
 
     @classmethod
     def open(cls, folder: Path) -> "Searched":
         """Read what :meth:`save` wrote."""
-        return cls(tuple(Trial(**trial) for trial in json.loads((folder / SEARCHED).read_text())))
+        told = json.loads((folder / SEARCHED).read_text())
+        return cls(tuple(Trial(**each) for each in told["trials"]), tuple(Refused(**each) for each in told["refused"]))
 
 
-def ranked(trials: Iterable[Trial], job: Job) -> Searched:
+def ranked(trials: Iterable[Trial], job: Job, refused: Sequence[Refused] = ()) -> Searched:
     """Put the trials into order.
 
     Raises:
         SearchError: there is none that came to a value.
     """
-    sign = 1 if job.train.less_is_better else -1
+    sign = 1 if job.train.less_is_better and not job.searches_deployed else -1
     trials = list(trials)
     good = list(filter(Trial.counts, trials))
     failed = [trial for trial in trials if trial not in good]
+    if not trials and refused:
+        raise SearchError(
+            f"search: none of {len(refused)} points keeps the device's limits, the last: {refused[-1].why}; "
+            "narrow search.space, or raise the limits of device"
+        )
     if not good:
         said = next((trial.error for trial in trials if trial.error), "Ray says nothing")
         raise SearchError(
             f"search: none of the {len(trials)} trials came to an end, the first because: {said}; "
             "narrow search.space, or try the job with search: null"
         )
-    return Searched((*sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number)), *failed))
+    best = sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
+    return Searched((*best, *failed), tuple(refused))
 
 
 def trained_at(job: Job, searched: Searched) -> Point:

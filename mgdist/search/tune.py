@@ -2,6 +2,11 @@
 
 A trial is the job at a point. One-worker trials share a few long-lived processes, which start once; a
 trial of several workers starts a training on Ray of its own.
+
+With ``search.objective: deployed`` Optuna is told the quality of what would ship of a trial, and never meets a trial
+whose untrained network breaks the device's limits: such points are refused as soon as they are proposed, and told to
+it as infeasible. ASHA compares networks while they are trained, by ``train.metric`` at the same epoch; a trial that it
+ends has nothing that would ship, and ranks behind all that have.
 """
 
 import json
@@ -9,6 +14,7 @@ import logging
 import math
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -17,9 +23,11 @@ from typing import Any
 
 import ray
 import torch
+from optuna.trial import TrialState
 from ray import tune
 from ray.tune.integration.ray_train import TuneReportCallback
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from mgdist.data.dataset import Dataset
@@ -28,14 +36,18 @@ from mgdist.job.phases import phases
 from mgdist.job.point import Point, at_point
 from mgdist.job.search import SearchSpec
 from mgdist.job.spec import Job
+from mgdist.search.deployed import deployed
+from mgdist.search.fits import Gate, Verdict
 from mgdist.search.members import prune, weights_of
-from mgdist.search.results import SEARCHED, Searched, Trial, ranked
+from mgdist.search.results import SEARCHED, Refused, Searched, Trial, ranked
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.events import METRICS, Recorder
 from mgdist.train.prepare import prepare, threads
 
-STATE = "tune"
+STATE, MEASURED = "tune", "measured"
+REFUSALS = 10
+"""Points that may be refused for each that is to be trained, before a search ends."""
 QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # we write our own
     "TUNE_GLOBAL_CHECKPOINT_S": "1",  # a search that is killed loses a second, not the default of ten and more
@@ -70,7 +82,7 @@ def search(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -
         trials = read(folder / METRICS)
         if job.search.ensemble is not None:
             prune(folder, trials, job, job.search.ensemble)
-        ranked(trials, job).save(folder)
+        ranked(trials, job, read_refused(folder / METRICS)).save(folder)
     return Searched.open(folder)
 
 
@@ -84,7 +96,8 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Pat
         tune_config=tune.TuneConfig(
             num_samples=spec.trials,
             max_concurrent_trials=spec.concurrent,
-            search_alg=OptunaSearch(distributions(spec.space), metric="best", mode=mode, seed=job.seed),
+            time_budget_s=spec.time,
+            search_alg=_proposing(job, spec, mode, dataset, folder),
             scheduler=_scheduler(job, spec, mode),
             reuse_actors=job.train.workers == 1,  # one that waits for workers cannot be given another trial
             trial_name_creator=_name,
@@ -98,6 +111,47 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Pat
             verbose=0,
         ),
     )
+
+
+def _proposing(job: Job, spec: SearchSpec, mode: str, dataset: Path, folder: Path) -> OptunaSearch:
+    if job.searches_deployed:
+        return _Deployable(spec, Gate(job, dataset, folder), folder / METRICS, job.seed)
+    return OptunaSearch(distributions(spec.space), metric="best", mode=mode, seed=job.seed)
+
+
+class _Deployable(OptunaSearch):  # type: ignore[misc]
+    """Proposes only points whose untrained network keeps the device's limits, and learns what would ship of trials.
+
+    To TPE a refused point is infeasible, by as much as it breaks the limits: any that fits is better.
+    """
+
+    def __init__(self, spec: SearchSpec, gate: Gate, path: Path, seed: int) -> None:
+        super().__init__(distributions(spec.space), metric="best", mode="max", seed=seed)
+        self.spec, self.gate, self.path, self.refused = spec, gate, path, 0
+
+    def suggest(self, trial_id: str) -> Any:
+        while self.refused < REFUSALS * self.spec.trials:
+            started, sample = time.monotonic(), super().suggest(trial_id)
+            where = point(sample, self.spec.space)
+            verdict = self.gate.verdict(where)
+            if not verdict.why:
+                return sample
+            self._refuse(trial_id, where, verdict, time.monotonic() - started)
+        return Searcher.FINISHED
+
+    def _refuse(self, trial_id: str, where: Point, verdict: Verdict, seconds: float) -> None:
+        asked = self._ot_trials.pop(trial_id)
+        asked.set_constraint("device", verdict.excess)
+        self._ot_study.tell(asked, state=TrialState.PRUNED)
+        self.refused += 1
+        told = {"number": self.refused, "point": where, "why": verdict.why, "seconds": round(seconds, 3)}
+        with self.path.open("a") as file:
+            file.write(json.dumps({"event": "refused", **told}) + "\n")
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        # Without a value it was ended early, or nothing of it may ship: for TPE it then stands behind all others.
+        worth = (result or {}).get("deployed")
+        super().on_trial_complete(trial_id, None if worth is None else {"best": worth}, error)
 
 
 def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
@@ -182,10 +236,24 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
             over = training.is_over(progress)
             if self.job.search.ensemble is not None:
                 checkpoint.save_best(weights_of(self.folder, number(self.trial_name)), progress)
-            yield {**launch.numbers(job, progress), "over": over, "done": over}
+            worth = _worth(self.job, job, self.dataset, progress, self.folder) if over else {}
+            yield {**launch.numbers(job, progress), **worth, "over": over, "done": over}
 
     def cleanup(self) -> None:
         self.recorder.close()
+
+
+def _worth(
+    job: Job, trial: Job, dataset: Dataset, progress: checkpoint.Progress, folder: Path
+) -> dict[str, float | int | str]:
+    """Return what would ship of a finished trial, if trials are compared by that; or why nothing would."""
+    if not job.searches_deployed:
+        return {}
+    try:
+        ships = deployed(trial, dataset, progress.weights, folder / MEASURED)
+    except MgdistError as error:
+        return {"error": str(error)}
+    return {"deployed": ships.quality, "ships": ships.method, "size": ships.size}
 
 
 def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -205,7 +273,8 @@ def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -
     )
     # Once more at the end: a training that was finished before a restart has nothing left to report.
     progress = checkpoint.read(Path(result.checkpoint.path))
-    tune.report({**launch.numbers(moved, progress), "over": True})
+    worth = _worth(job, moved, Dataset.open(given["dataset"]), progress, folder)
+    tune.report({**launch.numbers(moved, progress), **worth, "over": True})
 
 
 class _Follower(tune.Callback):  # type: ignore[misc]
@@ -235,17 +304,21 @@ class _Follower(tune.Callback):  # type: ignore[misc]
 
     def _write(self, trial: Any, state: str, result: Mapping[str, Any] | None = None, error: str | None = None) -> None:
         result = result or {}
+        best = result.get("best", math.nan)
+        network = None if math.isnan(best) else best
         event = {
             "event": "trial",
             "trial": number(str(trial)),
             "trials": self.spec.trials,
             "point": point(trial.config, self.spec.space),
             "state": state,
-            "metric": None if math.isnan(result.get("best", math.nan)) else result["best"],
+            "metric": result.get("deployed") if self.job.searches_deployed else network,
             "epoch": result.get("epoch", 0),
             "seconds": round(result.get("time_total_s", 0.0), 3),
             "error": error,
         }
+        if self.job.searches_deployed:
+            event |= {"network": network, "ships": result.get("ships"), "size": result.get("size")}
         with self.path.open("a") as file:
             file.write(json.dumps(event) + "\n")
         if self.spec.ensemble is not None and state != "running":
@@ -255,8 +328,7 @@ class _Follower(tune.Callback):  # type: ignore[misc]
 def read(path: Path) -> list[Trial]:
     """Return the trials of a search from its ``metrics.jsonl``."""
     found: dict[int, Trial] = {}
-    for line in path.read_text().splitlines():
-        event = json.loads(line)
+    for event in _events(path, "trial"):
         found[event["trial"]] = Trial(
             number=event["trial"],
             point=event["point"],
@@ -265,8 +337,23 @@ def read(path: Path) -> list[Trial]:
             epoch=event["epoch"],
             seconds=event["seconds"],
             error=event["error"],
+            network=event.get("network"),
+            ships=event.get("ships"),
+            size=event.get("size"),
         )
     return list(found.values())
+
+
+def read_refused(path: Path) -> list[Refused]:
+    """Return the points of a search that were not trained, from its ``metrics.jsonl``."""
+    # One that was refused in the last second before a kill is refused again, with the same number.
+    found = {event.pop("number"): event for event in _events(path, "refused")}
+    return [Refused(number, each["point"], each["why"], each["seconds"]) for number, each in found.items()]
+
+
+def _events(path: Path, kind: str) -> Iterator[dict[str, Any]]:
+    told = map(json.loads, path.read_text().splitlines() if path.is_file() else [])
+    return (event for event in told if event["event"] == kind)
 
 
 def _name(trial: Any) -> str:

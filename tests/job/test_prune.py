@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from mgdist.job.point import as_document, checked
+from mgdist.errors import JobError
+from mgdist.job.point import as_document, at_point, checked
 from tests.networks import job_of, level
 
 LATER = "compress.prune.steps.1: expected shares as large as those of the step before, or larger"
@@ -41,3 +42,14 @@ def test_a_teacher_alone_leaves_nothing_for_label_smoothing() -> None:
     assert not mistakes(asked)
     (found,) = mistakes(asked, label_smoothing=0.1)
     assert found.startswith("compress.prune.distil.weight: 1 leaves nothing of the targets' own loss")
+
+
+def test_a_search_on_what_ships_knows_nothing_of_pruning() -> None:
+    space = {"train.lr": {"choice": [0.01]}}
+    point = {"search": {"objective": "deployed", "space": space}, "compress.prune": {"steps": [{"rows": 0.5}]}}
+    with pytest.raises(JobError) as error:
+        at_point(job_of({"word": level("conv")}), point)
+    assert str(error.value).endswith(
+        "search.objective: deployed tells what ships of a network as it was trained, and compress.prune makes it smaller "
+        "afterwards; leave compress.prune out, or compare what was trained"
+    )

@@ -25,6 +25,15 @@ def trial(number: int, state: str, metric: float | None, error: str | None = Non
     }
 
 
+def shipping(number: int, state: str, metric: float | None, network: float) -> Event:
+    """Return a trial of a search on what would ship."""
+    ships = {"ships": "int4", "size": 780_000} if metric is not None else {"ships": None, "size": None}
+    return {**trial(number, state, metric), "epoch": 2, "network": network, **ships}
+
+
+REFUSED: Event = {"event": "refused", "number": 1, "point": {"model.width": 512}, "why": "too large", "seconds": 4.0}
+
+
 def epoch(number: int, *, best: bool) -> Event:
     return {
         "event": "epoch",

@@ -126,3 +126,13 @@ def test_a_stage_that_only_some_jobs_have_is_shown_where_it_was_begun() -> None:
     lines = drawn([*begun, combined])
     assert [line.split()[1] for line in lines[1:6]] == ["data", "search", "ensemble", "train", "evaluate"]
     assert lines[3].endswith("mean of 3: quality 0.9500")
+
+
+def test_trials_of_a_search_on_what_ships_are_compared_by_that() -> None:
+    trials = [events.shipping(1, "stopped", None, 0.99), events.shipping(2, "done", 0.8, 0.9)]
+    lines = drawn([events.stage("search", "started"), *trials, events.shipping(3, "done", 0.7, 0.95), events.REFUSED])
+    assert line_with(lines, "search").endswith("3/6 trials, 1 points refused before training")
+    assert "ships" in line_with(lines, "trial")
+    rows = [line.split()[:4] for line in lines if re.match(r" +\d/6 ", line)]
+    assert rows[:2] == [["2/6", "done", "2", "0.8000"], ["3/6", "done", "2", "0.7000"]]
+    assert rows[2][:2] == ["1/6", "stopped"]

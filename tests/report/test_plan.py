@@ -61,6 +61,9 @@ def test_a_job_without_a_search_says_so() -> None:
     space = {"train.lr": {"loguniform": [0.001, 0.01]}}
     lines = shown(search={"trials": 3, "epochs": 2, "space": space})
     assert "search        3 trials of 2 epochs over train.lr" in lines
+    lines = shown(search={"objective": "deployed", "trials": 3, "epochs": 2, "time": "2 min", "space": space})
+    told = "3 trials of 2 epochs over train.lr in at most 120 s; by what would ship, and none that breaks the device's"
+    assert f"search        {told} limits untrained" in lines
 
 
 def test_the_engine_is_named() -> None:

@@ -19,6 +19,17 @@ SAID = [
         "trial 3/6 failed  train.lr=0.00123  model.width=48  model.dropout=0.123  granularities.word.encoder.kernel=3"
         "  because: the loss is not finite at step 3",
     ),
+    (
+        events.shipping(3, "done", 0.9, 0.91),
+        "trial 3/6 done network 0.9100 after epoch 2, ships int4 0.9000 0.78 MB  train.lr=0.00123  model.width=48  "
+        "model.dropout=0.123  granularities.word.encoder.kernel=3",
+    ),
+    (
+        events.shipping(3, "stopped", None, 0.91),
+        "trial 3/6 stopped network 0.9100 after epoch 2  train.lr=0.00123  model.width=48  model.dropout=0.123  "
+        "granularities.word.encoder.kernel=3",
+    ),
+    (events.REFUSED, "refused before training  model.width=512  because: too large"),
     ({"event": "note", "text": "one\ntwo\x1b[31m\x07\r"}, "one two[31m"),
 ]
 

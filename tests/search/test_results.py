@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mgdist.errors import SearchError
-from mgdist.search.results import Searched, Trial, ranked
+from mgdist.search.results import Refused, Searched, Trial, ranked
 from tests.train.corpus import job
 
 TRIALS = [
@@ -31,6 +31,24 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     found = ranked(TRIALS, job(Path("x.jsonl")))
     found.save(tmp_path)
     assert Searched.open(tmp_path) == found
+
+
+def test_what_would_ship_is_compared_upwards_whatever_the_metric() -> None:
+    spec = {"objective": "deployed", "space": {"train.lr": {"choice": [0.1, 0.3]}}}
+    made = job(Path("x.jsonl"), train__metric="loss", search=spec)
+    refused = [Refused(1, {"train.lr": 0.1}, "too large", 2.0)]
+    found = ranked([*TRIALS, Trial(4, {"train.lr": 0.3}, "stopped", None, 1)], made, refused)
+    assert [trial.number for trial in found.trials] == [3, 1, 2, 4]
+    assert found.refused == (*refused,)
+
+
+def test_a_search_of_which_all_was_refused_says_so() -> None:
+    with pytest.raises(SearchError) as error:
+        ranked([], job(Path("x.jsonl")), [Refused(1, {"train.lr": 0.1}, "as int4 its size 2 MB is above 1 MB", 2.0)])
+    assert str(error.value) == (
+        "search: none of 1 points keeps the device's limits, the last: as int4 its size 2 MB is above 1 MB; "
+        "narrow search.space, or raise the limits of device"
+    )
 
 
 def test_a_search_without_a_finished_trial_says_why() -> None:
