@@ -50,6 +50,6 @@ def test_a_search_on_what_ships_knows_nothing_of_pruning() -> None:
     with pytest.raises(JobError) as error:
         at_point(job_of({"word": level("conv")}), point)
     assert str(error.value).endswith(
-        "search.objective: deployed tells what ships of a network as it was trained, and compress.prune makes it smaller "
-        "afterwards; leave compress.prune out, or compare what was trained"
+        "search.objective: deployed tells what ships of a network as it was trained, and compress.prune makes it "
+        "smaller afterwards; leave compress.prune out, or compare what was trained"
     )
