@@ -196,11 +196,11 @@ def _refused(summary: Summary) -> Iterator[str]:
     searched = summary.searched
     if searched is None or not summary.job.searches_deployed:
         return
-    count, each, spent = len(searched.refused), searched.trial_seconds, searched.refusing_seconds
+    count, each = len(searched.refused), searched.trial_seconds
     yield (
         f"Search by what would ship: {len(searched.trials)} trials; {count} more points were refused before training, "
         f"since their untrained networks break the device's limits. At {each:.1f} s a trial that saved about "
-        f"{max(0.0, count * each - spent):.0f} s; to find out took {spent:.0f} s."
+        f"{count * each:.0f} s; to look at all points before took {searched.looking:.0f} s."
     )
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from math import fsum
 from pathlib import Path
 from statistics import fmean
 from typing import Literal
@@ -76,10 +75,12 @@ class Searched:
     Attributes:
         trials: the best first, those that failed last.
         refused: points that were not trained.
+        looking: seconds that it took to look at all points before they were trained, or refused.
     """
 
     trials: tuple[Trial, ...]
     refused: tuple[Refused, ...] = ()
+    looking: float = 0.0
 
     @property
     def point(self) -> Point:
@@ -103,11 +104,6 @@ class Searched:
         """How long a trial that came to a value took, on average; 0 where there is none."""
         return fmean([trial.seconds for trial in self.trials if trial.counts()] or [0.0])
 
-    @property
-    def refusing_seconds(self) -> float:
-        """How long it took to find out what must be refused."""
-        return fsum(each.seconds for each in self.refused)
-
     def save(self, folder: Path) -> None:
         """Write ``search.json``, as a whole."""
         write(folder / SEARCHED, json.dumps(asdict(self), indent=1))
@@ -116,10 +112,12 @@ class Searched:
     def open(cls, folder: Path) -> "Searched":
         """Read what :meth:`save` wrote."""
         told = json.loads((folder / SEARCHED).read_text())
-        return cls(tuple(Trial(**each) for each in told["trials"]), tuple(Refused(**each) for each in told["refused"]))
+        trials = tuple(Trial(**each) for each in told["trials"])
+        refused = tuple(Refused(**each) for each in told["refused"])
+        return cls(trials, refused, told["looking"])
 
 
-def ranked(trials: Iterable[Trial], job: Job, refused: Sequence[Refused] = ()) -> Searched:
+def ranked(trials: Iterable[Trial], job: Job, refused: Sequence[Refused] = (), looking: float = 0.0) -> Searched:
     """Put the trials into order.
 
     Raises:
@@ -135,13 +133,15 @@ def ranked(trials: Iterable[Trial], job: Job, refused: Sequence[Refused] = ()) -
             "narrow search.space, or raise the limits of device"
         )
     if not good:
-        said = next((trial.error for trial in trials if trial.error), "Ray says nothing")
+        timed = job.search is not None and job.search.time is not None
+        nothing = "search.time was over before" if timed else "Ray says nothing"
+        said = next((trial.error for trial in trials if trial.error), nothing)
         raise SearchError(
             f"search: none of the {len(trials)} trials came to an end, the first because: {said}; "
             "narrow search.space, or try the job with search: null"
         )
     best = sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number))
-    return Searched((*best, *failed), tuple(refused))
+    return Searched((*best, *failed), tuple(refused), looking)
 
 
 def trained_at(job: Job, searched: Searched) -> Point:

@@ -82,7 +82,7 @@ def search(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -
         trials = read(folder / METRICS)
         if job.search.ensemble is not None:
             prune(folder, trials, job, job.search.ensemble)
-        ranked(trials, job, read_refused(folder / METRICS)).save(folder)
+        ranked(trials, job, *read_refused(folder / METRICS)).save(folder)
     return Searched.open(folder)
 
 
@@ -134,9 +134,11 @@ class _Deployable(OptunaSearch):  # type: ignore[misc]
             started, sample = time.monotonic(), super().suggest(trial_id)
             where = point(sample, self.spec.space)
             verdict = self.gate.verdict(where)
+            seconds = round(time.monotonic() - started, 3)
             if not verdict.why:
+                self._tell("accepted", point=where, seconds=seconds)
                 return sample
-            self._refuse(trial_id, where, verdict, time.monotonic() - started)
+            self._refuse(trial_id, where, verdict, seconds)
         return Searcher.FINISHED
 
     def _refuse(self, trial_id: str, where: Point, verdict: Verdict, seconds: float) -> None:
@@ -144,9 +146,11 @@ class _Deployable(OptunaSearch):  # type: ignore[misc]
         asked.set_constraint("device", verdict.excess)
         self._ot_study.tell(asked, state=TrialState.PRUNED)
         self.refused += 1
-        told = {"number": self.refused, "point": where, "why": verdict.why, "seconds": round(seconds, 3)}
+        self._tell("refused", number=self.refused, point=where, why=verdict.why, seconds=seconds)
+
+    def _tell(self, event: str, **told: Any) -> None:
         with self.path.open("a") as file:
-            file.write(json.dumps({"event": "refused", **told}) + "\n")
+            file.write(json.dumps({"event": event, **told}) + "\n")
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
         # Without a value it was ended early, or nothing of it may ship: for TPE it then stands behind all others.
@@ -344,11 +348,13 @@ def read(path: Path) -> list[Trial]:
     return list(found.values())
 
 
-def read_refused(path: Path) -> list[Refused]:
-    """Return the points of a search that were not trained, from its ``metrics.jsonl``."""
+def read_refused(path: Path) -> tuple[list[Refused], float]:
+    """Return the points that were not trained, and the seconds of looking at all points, from ``metrics.jsonl``."""
     # One that was refused in the last second before a kill is refused again, with the same number.
     found = {event.pop("number"): event for event in _events(path, "refused")}
-    return [Refused(number, each["point"], each["why"], each["seconds"]) for number, each in found.items()]
+    refused = [Refused(number, each["point"], each["why"], each["seconds"]) for number, each in found.items()]
+    looking = [each.seconds for each in refused] + [event["seconds"] for event in _events(path, "accepted")]
+    return refused, math.fsum(looking)
 
 
 def _events(path: Path, kind: str) -> Iterator[dict[str, Any]]:

@@ -32,7 +32,7 @@ POINT = [
     "compress.prune=null",
     "device.max_size=1 MB",
 ]
-HEAD = ["seed", "objective", "trials", "to their end", "refused before", "s to find out", "s a trial", "ships"]
+HEAD = ["seed", "objective", "trials", "to their end", "refused before", "s to look before", "s a trial", "ships"]
 HEAD += ["MB", "valid", "test"]
 
 
@@ -72,7 +72,7 @@ def row(run: Path) -> list[object]:
     searched = Searched.open(run / "search")
     ended = sum(trial.state == "done" for trial in searched.trials)
     found: list[object] = [len(searched.trials), ended, len(searched.refused)]
-    found += [searched.refusing_seconds, searched.trial_seconds]
+    found += [searched.looking, searched.trial_seconds]
     if not (run / "bundle" / "shipped.json").is_file():
         return [*found, "nothing", None, "", ""]
     shipped = Shipped.open(run / "bundle")

@@ -84,10 +84,11 @@ def test_what_a_search_on_what_ships_has_saved_is_told() -> None:
     job = at_point(files("train.csv"), {"search": spec})
     trials = (Trial(1, {"model.width": 8}, "done", 0.9, 2, 20.0), Trial(2, {"model.width": 8}, "stopped", None, 1, 5.0))
     refused = tuple(Refused(number, {"model.width": 512}, "too large", 4.0 / number) for number in (1, 2))
-    text = "\n".join(shown(summary(FOLDER, job=job, searched=Searched(trials, refused))))
+    text = "\n".join(shown(summary(FOLDER, job=job, searched=Searched(trials, refused, 6.0))))
     assert (
         "Search by what would ship: 2 trials; 2 more points were refused before training, since their untrained "
-        "networks break the device's limits. At 20.0 s a trial that saved about 34 s; to find out took 6 s.\n" in text
+        "networks break the device's limits. At 20.0 s a trial that saved about 40 s; to look at all points before "
+        "took 6 s.\n" in text
     )
     assert "Search by what would ship" not in "\n".join(shown(summary(FOLDER, searched=Searched(trials))))
 

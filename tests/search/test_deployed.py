@@ -102,7 +102,7 @@ def test_events_tell_what_was_refused_and_what_a_trial_would_ship(searched: tupl
 def test_what_was_found_is_read_as_it_was_written(searched: tuple[Path, Searched]) -> None:
     assert Searched.open(searched[0]) == searched[1]
     assert searched[1].trial_seconds > 0
-    assert searched[1].refusing_seconds == pytest.approx(sum(each.seconds for each in searched[1].refused))
+    assert searched[1].looking > sum(each.seconds for each in searched[1].refused)
 
 
 def test_a_space_in_which_nothing_fits_says_so(
@@ -155,6 +155,17 @@ def test_what_only_learning_needs_is_no_part_of_a_shape(job: Job) -> None:
 def test_refused_points_stand_apart_from_trials(searched: tuple[Path, Searched]) -> None:
     winners = replace(searched[1], refused=()).winners(9)
     assert winners == searched[1].winners(9)
+
+
+@pytest.mark.slow
+def test_of_trials_of_two_workers_it_is_told_too_what_would_ship(
+    ray: None, job: Job, small: tuple[Job, Dataset], tmp_path: Path
+) -> None:
+    spec = {"objective": "deployed", "trials": 1, "epochs": 2, "space": {"model.width": {"choice": [SMALL]}}}
+    (trial,) = search(moved(job, search=spec, train__workers=2), small[1].folder, tmp_path).trials
+    assert (trial.state, trial.ships) == ("done", "int8_dynamic")
+    assert trial.value is not None
+    assert 0 < (trial.size or 0) <= LIMIT
 
 
 @pytest.mark.slow

@@ -42,6 +42,12 @@ def test_what_would_ship_is_compared_upwards_whatever_the_metric() -> None:
     assert found.refused == (*refused,)
 
 
+def test_a_search_whose_time_was_over_before_the_first_trial_was_says_so() -> None:
+    spec = {"time": "1 s", "space": {"train.lr": {"choice": [0.1, 0.3]}}}
+    with pytest.raises(SearchError, match=r"0 trials came .* because: search\.time was over before;"):
+        ranked([], job(Path("x.jsonl"), search=spec))
+
+
 def test_a_search_of_which_all_was_refused_says_so() -> None:
     with pytest.raises(SearchError) as error:
         ranked([], job(Path("x.jsonl")), [Refused(1, {"train.lr": 0.1}, "as int4 its size 2 MB is above 1 MB", 2.0)])
