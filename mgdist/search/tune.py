@@ -272,13 +272,21 @@ def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -
         folder / "trials" / name,
         board,
         given["teacher"],
-        callbacks=[TuneReportCallback()],
+        callbacks=[_AllButLast()],
         best=weights_of(folder, number(name)) if job.search.ensemble else None,
     )
-    # Once more at the end: a training that was finished before a restart has nothing left to report.
+    # A training that was finished before a restart has nothing left to report but its end.
     progress = checkpoint.read(Path(result.checkpoint.path))
     worth = _worth(job, moved, Dataset.open(given["dataset"]), progress, folder)
     tune.report({**launch.numbers(moved, progress), **worth, "over": True})
+
+
+class _AllButLast(TuneReportCallback):  # type: ignore[misc]
+    """Leaves the last epoch to the trial: told of it, ASHA would end the trial before it is known what would ship."""
+
+    def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Any) -> None:
+        if not metrics[0]["over"]:
+            super().after_report(run_context, metrics, checkpoint)
 
 
 class _Follower(tune.Callback):  # type: ignore[misc]
