@@ -1,11 +1,12 @@
 """What a search found."""
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from mgdist.errors import SearchError
 from mgdist.job.point import Point
@@ -115,6 +116,39 @@ class Searched:
         trials = tuple(Trial(**each) for each in told["trials"])
         refused = tuple(Refused(**each) for each in told["refused"])
         return cls(trials, refused, told["looking"])
+
+
+def read(path: Path) -> list[Trial]:
+    """Return the trials of a search from its ``metrics.jsonl``."""
+    found: dict[int, Trial] = {}
+    for event in _events(path, "trial"):
+        found[event["trial"]] = Trial(
+            number=event["trial"],
+            point=event["point"],
+            state=event["state"],
+            value=event["metric"],
+            epoch=event["epoch"],
+            seconds=event["seconds"],
+            error=event["error"],
+            network=event.get("network"),
+            ships=event.get("ships"),
+            size=event.get("size"),
+        )
+    return list(found.values())
+
+
+def read_refused(path: Path) -> tuple[list[Refused], float]:
+    """Return the points that were not trained, and the seconds of looking at all points, from ``metrics.jsonl``."""
+    # One that was refused in the last second before a kill is refused again, with the same number.
+    found = {event.pop("number"): event for event in _events(path, "refused")}
+    refused = [Refused(number, each["point"], each["why"], each["seconds"]) for number, each in found.items()]
+    looking = [each.seconds for each in refused] + [event["seconds"] for event in _events(path, "accepted")]
+    return refused, math.fsum(looking)
+
+
+def _events(path: Path, kind: str) -> Iterator[dict[str, Any]]:
+    told = map(json.loads, path.read_text().splitlines() if path.is_file() else [])
+    return (event for event in told if event["event"] == kind)
 
 
 def ranked(trials: Iterable[Trial], job: Job, refused: Sequence[Refused] = (), looking: float = 0.0) -> Searched:

@@ -39,7 +39,7 @@ from mgdist.job.spec import Job
 from mgdist.search.deployed import deployed
 from mgdist.search.fits import Gate, Verdict
 from mgdist.search.members import prune, weights_of
-from mgdist.search.results import SEARCHED, Refused, Searched, Trial, ranked
+from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.events import METRICS, Recorder
@@ -335,39 +335,6 @@ class _Follower(tune.Callback):  # type: ignore[misc]
             file.write(json.dumps(event) + "\n")
         if self.spec.ensemble is not None and state != "running":
             prune(self.folder, read(self.path), self.job, self.spec.ensemble)
-
-
-def read(path: Path) -> list[Trial]:
-    """Return the trials of a search from its ``metrics.jsonl``."""
-    found: dict[int, Trial] = {}
-    for event in _events(path, "trial"):
-        found[event["trial"]] = Trial(
-            number=event["trial"],
-            point=event["point"],
-            state=event["state"],
-            value=event["metric"],
-            epoch=event["epoch"],
-            seconds=event["seconds"],
-            error=event["error"],
-            network=event.get("network"),
-            ships=event.get("ships"),
-            size=event.get("size"),
-        )
-    return list(found.values())
-
-
-def read_refused(path: Path) -> tuple[list[Refused], float]:
-    """Return the points that were not trained, and the seconds of looking at all points, from ``metrics.jsonl``."""
-    # One that was refused in the last second before a kill is refused again, with the same number.
-    found = {event.pop("number"): event for event in _events(path, "refused")}
-    refused = [Refused(number, each["point"], each["why"], each["seconds"]) for number, each in found.items()]
-    looking = [each.seconds for each in refused] + [event["seconds"] for event in _events(path, "accepted")]
-    return refused, math.fsum(looking)
-
-
-def _events(path: Path, kind: str) -> Iterator[dict[str, Any]]:
-    told = map(json.loads, path.read_text().splitlines() if path.is_file() else [])
-    return (event for event in told if event["event"] == kind)
 
 
 def _name(trial: Any) -> str:

@@ -19,8 +19,8 @@ from mgdist.evaluate.scores import as_json, quality, score
 from mgdist.job.spec import Job
 from mgdist.search.ensemble import Ensemble, ensemble
 from mgdist.search.members import MEMBERS, members
-from mgdist.search.results import Searched
-from mgdist.search.tune import read, search, trial_job
+from mgdist.search.results import Searched, read
+from mgdist.search.tune import search, trial_job
 from tests.train.corpus import dataset as small_dataset
 from tests.train.corpus import moved
 
