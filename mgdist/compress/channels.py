@@ -1,6 +1,6 @@
 """Structured pruning: filters, hidden numbers and attention heads are taken out, so that less is computed."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mgdist.compress.heads import take_out_heads
 from mgdist.compress.importance import Worth
+from mgdist.compress.quantize import BLOCK
 from mgdist.compress.tracing import free, take_out, traced
 from mgdist.data.batches import Batch
 from mgdist.models.encoders.transformer import Attention
@@ -24,13 +25,16 @@ def prune_channels(network: Network, batch: Batch, share: float, worth: Worth) -
     Args:
         network: trained.
         batch: some examples, from which it is seen what hangs on what.
-        share: of the channels and heads that can be taken out, 0 to 1; one of each group stays.
+        share: of the channels and heads that can be taken out, 0 to 1; one of each group stays, and of the width of an
+            embedding whole blocks of 32, in which 4 bits are quantized.
         worth: how much each output of each layer matters.
     """
     before = _numbers(network)
     graph = traced(network, batch)
+    tables = [cast(nn.Parameter, table.weight) for table in network.embeddings.values()]
     for found in list(free(graph, network)):
-        take_out(graph, found[0].dep.layer, _least(_scores(graph, found, worth), share))
+        embeds = any(item.dep.target.module is table for item in found for table in tables)
+        take_out(graph, found[0].dep.layer, _least(_scores(graph, found, worth), share, BLOCK if embeds else 1))
     for part in network.modules():
         if isinstance(part, Attention):
             take_out_heads(part, _least(worth[part], share))
@@ -47,10 +51,11 @@ def _scores(graph: Any, found: Any, worth: Worth) -> Float[Tensor, " C"]:
     return scores
 
 
-def _least(scores: Float[Tensor, " C"], share: float) -> list[int]:
-    """Return which channels matter least."""
-    count = min(round(share * len(scores)), len(scores) - 1)
-    return sorted(scores.argsort()[:count].tolist())
+def _least(scores: Float[Tensor, " C"], share: float, of: int = 1) -> list[int]:
+    """Return which channels matter least; a multiple of so many stays where there is one."""
+    left = max(1, len(scores) - round(share * len(scores)))
+    left = -(-left // of) * of if len(scores) % of == 0 else left
+    return sorted(scores.argsort()[: len(scores) - left].tolist())
 
 
 def _numbers(network: nn.Module) -> int:

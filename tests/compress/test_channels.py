@@ -94,3 +94,10 @@ def test_those_go_that_matter_least() -> None:
     worth[layer] = torch.tensor([5.0, 4, 3, 0, 5, 4, 3, 1])
     prune_channels(network, batch, 0.25, worth)
     torch.testing.assert_close(layer.weight.detach()[:, :1], kept[[0, 1, 2, 4, 5, 6]][:, :1])
+
+
+def test_an_embedding_keeps_whole_blocks_for_four_bits() -> None:
+    job = job_of({"word": level("conv")}, width=96)
+    network, batch = network_of(job).requires_grad_(True), batch_of([((5,),), ((3,),)])
+    prune_channels(network, batch, 0.4, lengths(network))
+    assert network.embeddings["word"].weight.shape == (50, 64)

@@ -120,8 +120,8 @@ def test_a_network_without_channels_that_can_go_is_refused(trained: tuple[Job, D
     with pytest.raises(TrainError) as caught:
         prune(bag, dataset, tmp_path / "bag.safetensors", PruneStepSpec(channels=0.5), NOTHING, tmp_path)
     assert str(caught.value) == (
-        "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has none; leave "
-        "channels out"
+        "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has none, or so "
+        "few that a share of them is none; leave channels out, or make them more"
     )
 
 
