@@ -92,6 +92,45 @@ def evaluate(
     show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)
 
 
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="a .keras file, a SavedModel folder, a .pt2, or YAML")],
+    data: Annotated[str | None, typer.Option(metavar="FILE", help="examples, such as .npz: data.source.train")] = None,
+    data_valid: Annotated[str | None, typer.Option(metavar="FILE", help="examples to choose by")] = None,
+    data_test: Annotated[str | None, typer.Option(metavar="FILE", help="examples to test with")] = None,
+    task: Annotated[str | None, typer.Option(help="classify or regress: task.kind")] = None,
+    label: Annotated[str | None, typer.Option(help="column of the label, or of the number: task.label")] = None,
+    labels: Annotated[str | None, typer.Option(help="names with a comma between, in the order of the outputs")] = None,
+    column: Annotated[str | None, typer.Option(help="column that the only input is read from")] = None,
+    divide: Annotated[float | None, typer.Option(help="what the numbers of the only input are divided by")] = None,
+    budget: Annotated[float | None, typer.Option(help="accuracy that may be lost: compress.max_accuracy_drop")] = None,
+    methods: Annotated[str | None, typer.Option(help="formats with a comma between: compress.methods")] = None,
+    max_size: Annotated[str | None, typer.Option(help="such as '100 kB': device.max_size")] = None,
+    profile: Annotated[str | None, typer.Option(help="kind of device: device.profile")] = None,
+    overrides: Overrides = [],  # noqa: B006
+    fresh: Fresh = False,
+) -> None:
+    """Compress, verify and bundle a model of yours: Keras 3, SavedModel or torch.export."""
+    from mgdist.exporting import export as carry_out
+    from mgdist.job.load import load_export
+    from mgdist.report.summary import show
+
+    plain = model.suffix not in (".yaml", ".yml")
+    several = None if labels is None else labels.split(",")
+    targets = None if label is None or task != "regress" else label.split(",")
+    given = {
+        "data.source.kind": "files" if data else None, "data.source.train": data, "data.source.valid": data_valid,
+        "data.source.test": data_test, "task.kind": task or ("classify" if plain else None),
+        "task.label": label if targets is None else None, "task.targets": targets, "task.labels": several,
+        "data.input.column": column, "data.input.divide": divide, "compress.max_accuracy_drop": budget,
+        "compress.methods": None if methods is None else methods.split(","), "device.max_size": max_size,
+        "device.profile": profile,
+    }  # fmt: skip
+    laid = [f"{path}={json.dumps(value)}" for path, value in given.items() if value is not None]
+    console = _console()
+    show(carry_out(load_export(model, [*laid, *overrides]), console, fresh=fresh), console)
+
+
 def _console() -> "Console":
     from rich.console import Console
 

@@ -25,10 +25,11 @@ from ruamel.yaml import YAML
 
 from mgdist import __version__
 from mgdist.errors import MgdistError, RunError
+from mgdist.job.export import Asked
 from mgdist.job.point import as_document
-from mgdist.job.spec import Job
 
 T = TypeVar("T")
+J = TypeVar("J", bound=Asked)
 RECEIPT, GIVEN, EVENTS, JOB, LATEST = "receipt.json", "given", "events.jsonl", "job.yaml", "latest"
 VERSIONS = ("torch", "ray", "deepspeed", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
 
@@ -53,7 +54,7 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def job_digest(job: Job) -> str:
+def job_digest(job: Asked) -> str:
     """Return what identifies a job and the code that runs it; where its results go does not matter."""
     document = as_document(job)
     del document["run"]
@@ -75,16 +76,16 @@ class Done(Generic[T]):
 
 
 @dataclass
-class Run:
+class Run(Generic[J]):
     """One job's folder, locked while it is open."""
 
-    job: Job
+    job: J
     folder: Path
     fresh: bool = False
     _lock: int = field(default=-1, repr=False)
 
     @classmethod
-    def open(cls, job: Job, *, fresh: bool = False) -> "Run":
+    def open(cls, job: J, *, fresh: bool = False) -> "Run[J]":
         """Continue the newest run of this very job, or begin a new one.
 
         Args:
@@ -110,7 +111,7 @@ class Run:
             _point_at(base / LATEST, folder)
         return run
 
-    def __enter__(self) -> "Run":
+    def __enter__(self) -> "Run[J]":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -241,7 +242,7 @@ def _point_at(link: Path, folder: Path) -> None:
     new.replace(link)
 
 
-def _resolved(job: Job) -> str:
+def _resolved(job: Asked) -> str:
     text = StringIO()
     YAML().dump(as_document(job), text)
     told = "".join(f"# {name} {number}\n" for name, number in [*versions().items(), ("git", _commit())])

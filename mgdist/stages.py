@@ -22,6 +22,7 @@ from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
 from mgdist.job.compress import STATIC, PruneStepSpec
+from mgdist.job.export import Asked
 from mgdist.job.point import as_document, at_point, cutting, untaught
 from mgdist.job.prune import fine_tuning
 from mgdist.job.search import EnsembleSpec
@@ -72,7 +73,7 @@ class Contender:
 class Line:
     """The stages of one run: what each is given, and so when it must be done again."""
 
-    run: Run
+    run: Run[Any]
     ray: Connection
 
     def read(self) -> Done[Dataset]:
@@ -231,7 +232,7 @@ class Line:
         return self.run.stage("answers", *given, do=work, load=lambda folder: folder)
 
     def candidates(
-        self, best: Job, contenders: Sequence[Contender]
+        self, best: Asked, contenders: Sequence[Contender]
     ) -> list[tuple[Contender, Done[tuple[Candidate, ...]]]]:
         """Compress by the methods of the job; where it names none, and none is small and good, by mixed precision."""
         from mgdist.export.candidates import asks_for_mixed
@@ -240,10 +241,10 @@ class Line:
         usual = [(each, self.compress("compress", best, each, reference)) for each in contenders]
         if not asks_for_mixed(best, reference, [candidate for _, stage in usual for candidate in stage.value]):
             return usual
-        mixed = at_point(best, {"compress.methods": ["mixed"]})
+        mixed = best.model_copy(update={"compress": best.compress.model_copy(update={"methods": ("mixed",)})})
         return [*usual, *((each, self.compress("mixed", mixed, each, reference)) for each in contenders)]
 
-    def compress(self, name: str, best: Job, contender: Contender, reference: float) -> Done[tuple[Candidate, ...]]:
+    def compress(self, name: str, best: Asked, contender: Contender, reference: float) -> Done[tuple[Candidate, ...]]:
         """Quantize to each format, and measure what could ship on the validation split with the edge runtime."""
         from mgdist.export.candidates import candidates, open_candidates
 
@@ -279,7 +280,7 @@ class Line:
         return open_skipped(compressed.folder)
 
     def bundle(
-        self, best: Job, contender: Contender, compressed: Done[tuple[Candidate, ...]], way: Sequence[Candidate]
+        self, best: Asked, contender: Contender, compressed: Done[tuple[Candidate, ...]], way: Sequence[Candidate]
     ) -> "Done[Shipped]":
         """Pack what ships, the last on the way, and score it on the test split; link it into the run's folder."""
         from mgdist.export.candidates import Shipped, ship
@@ -297,7 +298,7 @@ class Line:
 
     def summary(
         self,
-        best: Job,
+        best: Asked,
         point: dict[str, Any],
         whole: Contender,
         measured: tuple[Candidate, ...],
@@ -322,7 +323,7 @@ class Line:
             candidates=measured,
             chosen=chosen,
             budget=budget,
-            loss_weights=whole.trained.value.loss_weights,
+            loss_weights={} if whole.trained.value is None else whole.trained.value.loss_weights,
             verdicts=evaluated.verdicts,
             seconds=self.run.seconds(),
         )

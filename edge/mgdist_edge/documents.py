@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, assert_never
+from zipfile import BadZipFile
 
 import numpy as np
 
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.errors import BundleError, InputError
 from mgdist_edge.fields import Fields
@@ -45,8 +47,8 @@ def read_file(path: Path, inputs: Mapping[str, Input]) -> Iterator[Document]:
 
     A JSON line is an object with a field for each input, named as it is (``text`` for the only input, where that reads
     text), and any other fields; for an only input the value itself will do. Numbers are given as nested lists; blank
-    lines are skipped. A ``.npy`` file holds one array; what else a file may be, such as an image, the input itself
-    knows.
+    lines are skipped. A ``.npy`` file holds one array, a ``.npz`` file one for each input; what else a file may be,
+    such as an image, the input itself knows.
 
     Raises:
         InputError: the file cannot be read, or holds a line that is not such JSON.
@@ -55,6 +57,8 @@ def read_file(path: Path, inputs: Mapping[str, Input]) -> Iterator[Document]:
         if path.suffix == ".jsonl":
             with path.open("rb") as file:
                 yield from _json_lines(file, str(path), inputs)
+        elif path.suffix == ".npz":
+            yield Document(_arrays(path, inputs), str(path))
         elif len(inputs) > 1:
             raise InputError(f"{path}: expected a .jsonl with {', '.join(inputs)} in each line; got another file")
         elif isinstance(_only(inputs), TextInput):
@@ -79,6 +83,18 @@ def _array(path: Path) -> Raw:
     except ValueError:
         raise InputError(f"{path}: expected a NumPy file with one array; got another kind of file") from None
     return found
+
+
+def _arrays(path: Path, inputs: Mapping[str, Input]) -> Handed:
+    """Return the arrays of one example, one for each input by its name."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            arrays: dict[str, Raw] = {name: found[name] for name in found.files}
+    except (ValueError, EOFError, BadZipFile):
+        raise InputError(f"{path}: expected a NumPy file with an array for each input; got another kind") from None
+    if set(arrays) != set(inputs):
+        raise InputError(f"{path}: expected arrays {', '.join(inputs)}; got {', '.join(arrays) or 'none'}")
+    return arrays if len(inputs) > 1 else next(iter(arrays.values()))
 
 
 def read_text(file: BinaryIO, where: str) -> Document:
@@ -137,7 +153,7 @@ def _taken(value: object, fitted: Input, line: str, where: str) -> Raw:
             return value
         case TableInput():
             return _row(value, line, where)
-        case ImageInput() | SeriesInput() | AudioInput():
+        case ImageInput() | SeriesInput() | AudioInput() | ArrayInput():
             return _numbers(value, where)
         case _ as never:
             assert_never(never)

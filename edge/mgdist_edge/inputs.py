@@ -7,6 +7,7 @@ word ids are those of ``mgdist_edge.text``.
 import json
 from collections.abc import Mapping
 
+from mgdist_edge.array import ArrayInput, read_array
 from mgdist_edge.audio import AudioInput, read_audio
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, is_whole, parse
@@ -19,7 +20,7 @@ from mgdist_edge.text import PADDING, UNKNOWN, TextInput
 from mgdist_edge.windows import Window
 from mgdist_edge.wordpiece import MARKS, WordPiece, read_wordpiece, wordpiece_json
 
-Input = TextInput | ImageInput | SeriesInput | AudioInput | TableInput
+Input = TextInput | ImageInput | SeriesInput | AudioInput | TableInput | ArrayInput
 """What turns raw into views."""
 
 _LEVELS = ("word", "sentence", "paragraph")
@@ -68,8 +69,10 @@ def read_input(name: str, asked: Fields, parts: Mapping[str, bytes]) -> Input:
             return read_audio(asked)
         case "table":
             return read_table(asked)
+        case "array":
+            return read_array(asked)
         case kind:
-            known = "text, image, series, audio or table"
+            known = "text, image, series, audio, table or array"
             raise BundleError(f"{asked.where}.kind: expected {known}; got {kind!r}; upgrade mgdist-edge")
 
 

@@ -175,7 +175,7 @@ def read_manifest(fields: Fields, parts: Mapping[str, bytes]) -> Manifest:
     for said, found in ((asked, inputs), (heads, tasks)):
         if not 1 <= len(found) <= _MOST_PARTS:
             raise BundleError(f"{said.where}: expected 1 to {_MOST_PARTS}; got {len(found)}; make the bundle again")
-    listed = fields.inner("network").many("levels", least=1, most=8 * _MOST_PARTS)
+    listed = fields.inner("network").many("levels", least=0, most=8 * _MOST_PARTS)
     levels = tuple(_read_level(listed.inner(place)) for place in listed)
     _require_chains(inputs, levels)
     _require_states(tasks, levels)

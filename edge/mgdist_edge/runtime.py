@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
@@ -80,6 +81,9 @@ class Runtime:
                 f"expected views of {', '.join(inputs)}; got those of {got}; use the inputs of this bundle"
             )
         for name, fitted in inputs.items():
+            if isinstance(fitted, ArrayInput):
+                _require_array(fitted, views[name])
+                continue
             levels = [level for level in self._levels if level.input == name]
             for each in _apart(self._bundle.manifest, views):
                 _require_nested(levels, each[name])
@@ -113,7 +117,12 @@ class Runtime:
             if level.states:
                 states[level.key] = found
             finer = vectors
-        outputs = self._call(HEAD, summaries) if HEAD in self._runners else {}
+        arrays = {
+            name: each.samples[0][None]
+            for name, each in views.items()
+            if not each.lengths and each.samples[0] is not None
+        }
+        outputs = self._call(HEAD, {**summaries, **arrays}) if HEAD in self._runners else {}
         told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
         return {name: told[name] for name in self._bundle.manifest.tasks}
 
@@ -244,6 +253,20 @@ def _require_nested(levels: list[Level], views: Views) -> None:
         left = len(lengths)
 
 
+def _require_array(fitted: ArrayInput, views: Views) -> None:
+    """Refuse anything but the one array that the head reads."""
+    (array, *_) = views.samples
+    if views.lengths or array is None or array.shape != fitted.shape or array.dtype != fitted.dtype:
+        got = "another" if array is None else f"{array.dtype} {array.shape}"
+        raise InputError(f"expected an array of {fitted.dtype} {fitted.shape}; got {got}; use the input of this bundle")
+
+
+def _whole(views: Mapping[str, Views]) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays that the head reads as they are, (1, ...) each."""
+    arrays = {name: each.samples[0] for name, each in views.items() if not each.lengths}
+    return {name: array[None] for name, array in arrays.items() if array is not None}
+
+
 def _rows(values: NDArray[np.generic], start: int, count: int) -> NDArray[np.generic]:
     """Return ``count`` units from ``start`` on; beyond the last they are zeros."""
     rows = values[start : start + count]
@@ -297,11 +320,16 @@ def _promised(manifest: Manifest) -> dict[str, dict[str, tuple[int, ...]]]:
     told = {level.key: level for level in manifest.levels}
     for name, answers in _answers(manifest).items():
         if name == HEAD:
-            promised[name] = {key: (1, level.width) for key, level in told.items()}
+            promised[name] = {key: (1, level.width) for key, level in told.items()} | _arrays(manifest)
         elif name not in promised:
             first = next(iter(answers.values()))
             promised[name] = {key: (*first[:2], level.states) for key, level in told.items() if level.states}
     return promised
+
+
+def _arrays(manifest: Manifest) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays that the head reads as they are, by input."""
+    return {name: (1, *each.shape) for name, each in manifest.inputs.items() if isinstance(each, ArrayInput)}
 
 
 def _answers(manifest: Manifest) -> dict[str, dict[str, tuple[int, ...]]]:

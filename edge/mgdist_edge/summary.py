@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import assert_never
 
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.image import ImageInput
@@ -56,6 +57,8 @@ def _input(fitted: Input) -> str:
             return f"audio, {spectrum.rate} readings a second, {spectrum.bands} mel bands"
         case TableInput(columns=names):
             return f"table, {len(names)} columns: {_some(names)}"
+        case ArrayInput(shape, dtype, divide):
+            return f"array, {' x '.join(map(str, shape))} {dtype}{'' if divide == 1 else f', divided by {divide:g}'}"
         case _ as never:
             assert_never(never)
 

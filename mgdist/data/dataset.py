@@ -23,6 +23,7 @@ from mgdist.data.tagged import Tagged, open_tagged
 from mgdist.errors import DataError
 from mgdist.job.audio import AudioAugmentSpec
 from mgdist.job.image import AugmentSpec
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.fields import Fields
 from mgdist_edge.image import ImageInput
@@ -142,12 +143,12 @@ def _open(folder: Path, fitted: Input, varied: Mapping[str, Any] | None) -> Stor
     return Ragged.open(folder, list(fitted.levels), partial(varied_frames, spec=heard), versions=1 + len(heard.speed))
 
 
-def is_dense(fitted: Input) -> TypeGuard[ImageInput | SeriesInput | TableInput]:
+def is_dense(fitted: Input) -> TypeGuard[ImageInput | SeriesInput | TableInput | ArrayInput]:
     """Say whether all examples of an input are of one size, so that they are cut when they are needed."""
     match fitted:
         case TextInput() | AudioInput():
             return False
-        case ImageInput() | TableInput():
+        case ImageInput() | TableInput() | ArrayInput():
             return True
         case SeriesInput(length=length):
             return length is not None

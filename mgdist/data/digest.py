@@ -10,6 +10,7 @@ from mgdist.data.sources.files import addresses, find, unreadable
 from mgdist.data.sources.folders import files_below, folders_of
 from mgdist.job.checkpoint import FILES
 from mgdist.job.data import DocstringsSpec, FilesSpec, FoldersSpec, HuggingFaceSpec, SklearnSpec
+from mgdist.job.export import Asked
 from mgdist.job.spec import Job
 from mgdist.job.text import TextSpec, WordPieceSpec
 from mgdist.runs import digest as digest_of
@@ -38,7 +39,7 @@ def _of_checkpoints(job: Job) -> list[list[str]]:
     return [[_of_file(folder / name, where) for name in FILES if (folder / name).is_file()] for folder in folders]
 
 
-def of_source(job: Job) -> str:
+def of_source(job: Asked) -> str:
     """Return a SHA-256 of the records alone, however a job reads them."""
     match job.data.source:
         case FilesSpec() as spec:
@@ -55,6 +56,11 @@ def of_source(job: Job) -> str:
             return digest_of(spec.model_dump(mode="json"), versions_of(("sklearn",)))
         case _ as never:
             assert_never(never)
+
+
+def digest_of_path(path: Path) -> str:
+    """Return a SHA-256 of a file, or of all files of a folder."""
+    return digest_of(_of_folder(path)) if path.is_dir() else _of_file(path, "model")
 
 
 def _of_files(address: str, field: str) -> list[str]:

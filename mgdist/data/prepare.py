@@ -58,15 +58,34 @@ def prepare(job: Job, folder: Path) -> Dataset:
     _check_batch(job, len(splits.train))
     first, task = next(iter(splits.tasks.items()))
     inputs = fit(job, splits.train.raws, encode(task, splits.train.targets[first]))
+    return store(folder, splits, inputs, _speeds(job), _augment(job))
+
+
+def store(
+    folder: Path,
+    splits: Splits,
+    inputs: Mapping[str, Input],
+    speeds: Mapping[str, Sequence[float]],
+    augment: Mapping[str, object],
+) -> Dataset:
+    """Write the examples of all splits as arrays.
+
+    Args:
+        folder: is made; ``dataset.json`` is written last.
+        splits: the examples.
+        inputs: fitted.
+        speeds: input -> at which its training recordings are cut once more each.
+        augment: how the training examples of each input are varied.
+    """
     with reported(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ABOUT).unlink(missing_ok=True)
         for name, examples in splits.named().items():
-            _write(folder / name, examples, inputs, splits.tasks, _speeds(job) if name == "train" else {})
+            _write(folder / name, examples, inputs, splits.tasks, speeds if name == "train" else {})
         for name, part in parts_of(inputs).items():
             write(folder / name, part)
         _look_through(folder, inputs, splits.tasks)
-        write(folder / ABOUT, json.dumps({**_about(splits, inputs), "augment": _augment(job)}, indent=1))
+        write(folder / ABOUT, json.dumps({**_about(splits, inputs), "augment": augment}, indent=1))
     return Dataset.open(folder)
 
 

@@ -9,7 +9,7 @@ from mgdist.data.groups import Rows, deal_groups, deal_rows, draw_groups, named,
 from mgdist.data.sources.examples import Examples, Given
 from mgdist.data.targets import fit_tasks, require_known, strata, with_labels, without_rare
 from mgdist.errors import DataError
-from mgdist.job.spec import Job
+from mgdist.job.export import Asked
 from mgdist_edge.tasks import Classify, Ordinal, Task
 
 
@@ -36,13 +36,14 @@ class Splits:
         return {"train": self.train, "valid": self.valid, "test": self.test}
 
 
-def split(given: Given, job: Job) -> Splits:
+def split(given: Given, job: Asked, tasks: dict[str, Task] | None = None) -> Splits:
     """Return all three splits; those that the source lacks are drawn from train.
 
     Args:
         given: what was read.
         job: tells the heads, the shares, the limit, the seed, and whether rows of a class that is too rare to be split
             are left out.
+        tasks: what each head answers, where that is known; else it is fitted to the training rows.
 
     Raises:
         DataError: a split is empty, there is one class only, a class has too few rows, the test has a class that train
@@ -52,7 +53,7 @@ def split(given: Given, job: Job) -> Splits:
     whole = with_labels(given.train, job.heads)
     _require_rows("train", whole)
     train = without_rare(whole, job.heads, least=max(2, parts), skip=spec.on_bad_record == "skip")
-    tasks = fit_tasks(job.heads, train)
+    tasks = tasks or fit_tasks(job.heads, train)
     rng = np.random.default_rng([job.seed, 0])
     given = replace(given, train=train)
     parted, folds = (_hold_out(given, job, tasks, rng), ()) if spec.split.folds is None else _fold(given, job, tasks)
@@ -64,7 +65,7 @@ def split(given: Given, job: Job) -> Splits:
     return Splits(tasks, **{name: _limited(part, tasks, spec.limit, rng) for name, part in found.items()}, folds=folds)
 
 
-def _hold_out(given: Given, job: Job, tasks: Mapping[str, Task], rng: np.random.Generator) -> dict[str, Examples]:
+def _hold_out(given: Given, job: Asked, tasks: Mapping[str, Task], rng: np.random.Generator) -> dict[str, Examples]:
     """Return all splits; those that the source lacks are drawn from train, a share of its rows each."""
     spec, train, own = job.data.split, given.train, {"valid": given.valid, "test": given.test}
     # Whole groups for the test go first: rows for validation may be drawn one by one from those that are left.
@@ -78,7 +79,7 @@ def _hold_out(given: Given, job: Job, tasks: Mapping[str, Task], rng: np.random.
     return {"train": train, "valid": own["valid"], "test": own["test"]}
 
 
-def _fold(given: Given, job: Job, tasks: Mapping[str, Task]) -> tuple[dict[str, Examples], tuple[str, ...]]:
+def _fold(given: Given, job: Asked, tasks: Mapping[str, Task]) -> tuple[dict[str, Examples], tuple[str, ...]]:
     """Return the splits of one fold of a cross-validation, and the names of all folds."""
     spec, train = job.data.split, given.train
     # Of its own, and the same for each fold: so they are disjoint, and together all rows.
@@ -94,7 +95,7 @@ def _fold(given: Given, job: Job, tasks: Mapping[str, Task]) -> tuple[dict[str, 
 
 
 def _dealt(
-    train: Examples, job: Job, tasks: Mapping[str, Task], rng: np.random.Generator
+    train: Examples, job: Asked, tasks: Mapping[str, Task], rng: np.random.Generator
 ) -> tuple[Rows, tuple[str, ...]]:
     """Return the fold of each row, and the names of the folds: those of the groups where each is one, else numbers."""
     spec, classes = job.data.split, strata(tasks, train)
@@ -113,7 +114,7 @@ def _dealt(
 
 
 def _drawn(
-    name: str, train: Examples, job: Job, tasks: Mapping[str, Task], size: int, leave: int, rng: np.random.Generator
+    name: str, train: Examples, job: Asked, tasks: Mapping[str, Task], size: int, leave: int, rng: np.random.Generator
 ) -> Rows:
     """Draw a split from train: rows one by one, stratified by label, or whole groups, so that both sides have all.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgdist.data.raws import ARRAYS, open_windows, save
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.image import ImageInput
 from mgdist_edge.series import SeriesInput
 from mgdist_edge.views import Views
@@ -29,7 +30,7 @@ DENSE, LENGTHS = "dense.npy", "lengths.npz"
 class Cutter(Protocol):
     """A fitted input whose examples are all of one size."""
 
-    def cut(self, raws: NDArray[Any]) -> tuple[NDArray[np.float32] | None, ...]:
+    def cut(self, raws: NDArray[Any]) -> tuple[NDArray[Any] | None, ...]:
         """Cut raw examples (B, ...) into units: for each level (B, U, S, C); None where it builds on the one before."""
 
 
@@ -193,7 +194,7 @@ class Dense:
 
     def views(self, row: int) -> Views:
         """Return the views of one example, as the device cuts them."""
-        if isinstance(self.cutter, SeriesInput):
+        if isinstance(self.cutter, SeriesInput | ArrayInput):
             return self.cutter.viewed(self.raws[row])
         cut = self.cutter.cut(self.raws[row : row + 1])
         return Views(tuple(map(_unpadded, cut, self.lengths)), self.lengths)

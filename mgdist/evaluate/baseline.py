@@ -16,6 +16,7 @@ from mgdist.data.stored import Dense, Stored
 from mgdist.evaluate.around import labelled
 from mgdist.evaluate.last import foretold
 from mgdist.evaluate.scores import Scores, score
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
@@ -89,6 +90,8 @@ def _features(dataset: Dataset) -> list[Any]:
                 blocks.append(_numbers([_frames(shard, name) for shard in shards]))
             case TableInput():
                 blocks.append([_fields(shard.inputs[name], fitted.rows) for shard in shards])
+            case ArrayInput():
+                raise AssertionError("a model that was not trained here is shown beside no baseline")
             case _ as never:
                 assert_never(never)
     return [hstack(parts).tocsr() for parts in zip(*blocks, strict=True)]

@@ -76,11 +76,23 @@ def evaluate(
         simple: the scores of the baseline, where they are known already.
     """
     network, splits = restore(job, dataset, weights), {"valid": dataset.valid, "test": dataset.test}
-    simple, scores = simple or baseline(dataset), {}
-    for name, shard in splits.items():
-        found = answers(network, dataset.tasks, shard)
-        np.savez(folder / f"{name}.npz", allow_pickle=False, **found)
-        scores[name] = score(dataset.tasks, found, shard.targets)
+    found = {name: answers(network, dataset.tasks, shard) for name, shard in splits.items()}
+    leave_scores(dataset, found, simple or baseline(dataset), folder)
+
+
+def leave_scores(dataset: Dataset, found: Mapping[str, Outputs], simple: Mapping[str, Heads], folder: Path) -> None:
+    """Write what a network answers for the validation and the test split, and how good that is.
+
+    Args:
+        dataset: of the splits.
+        found: the network's outputs by split.
+        simple: the scores of the baseline by split.
+        folder: to write into; :meth:`Evaluated.open` reads it.
+    """
+    scores = {}
+    for name, outputs in found.items():
+        np.savez(folder / f"{name}.npz", allow_pickle=False, **outputs)
+        scores[name] = score(dataset.tasks, outputs, getattr(dataset, name).targets)
     told = {
         "network": {name: as_json(part) for name, part in scores.items()},
         "baseline": {name: as_json(part) for name, part in simple.items()},

@@ -25,7 +25,7 @@ from mgdist.export.measured import Measured
 from mgdist.export.verify import answers, parity
 from mgdist.job.compress import Method
 from mgdist.job.device import DeviceSpec
-from mgdist.job.spec import Job
+from mgdist.job.export import Asked
 from mgdist.runs import write
 from mgdist_edge.manifest import Level
 
@@ -35,7 +35,7 @@ ALWAYS: tuple[Method, ...] = ("float32",)
 
 
 def candidates(
-    job: Job,
+    job: Asked,
     dataset: Dataset,
     converted: Converted,
     trained: Outputs,
@@ -99,12 +99,12 @@ def _needless(measuring: Measuring, weighed: Weighed, found: Collection[Candidat
     return beaten(size, speed.latency, speed.memory, [each for each in found if not budget.excess(each)])
 
 
-def _of_size(job: Job, reference: float) -> Budget:
+def _of_size(job: Asked, reference: float) -> Budget:
     """Return what a candidate must keep on any host: the accuracy, and the limit on the size."""
     return Budget(reference, job.compress.max_accuracy_drop, DeviceSpec(max_size=job.device.max_size))
 
 
-def asks_for_mixed(job: Job, reference: float, measured: Collection[Candidate]) -> bool:
+def asks_for_mixed(job: Asked, reference: float, measured: Collection[Candidate]) -> bool:
     """Tell whether mixed precision is tried too: where a job names no formats, and none of the usual is small and good.
 
     Args:
@@ -159,7 +159,7 @@ class Shipped:
 
 
 def ship(
-    job: Job,
+    job: Asked,
     dataset: Dataset,
     levels: tuple[Level, ...],
     way: Sequence[Candidate],

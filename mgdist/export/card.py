@@ -6,14 +6,15 @@ from typing import assert_never
 from mgdist.compress.candidate import BYTES, Candidate
 from mgdist.job.data import columns_of_input
 from mgdist.job.device import size_line
-from mgdist.job.spec import Job
+from mgdist.job.export import Asked, ExportJob
 from mgdist.job.task import columns_of
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
 
 
-def card(manifest: Manifest, job: Job, way: Sequence[Candidate]) -> str:
+def card(manifest: Manifest, job: Asked, way: Sequence[Candidate]) -> str:
     """Return a bundle's README in Markdown.
 
     Args:
@@ -24,9 +25,9 @@ def card(manifest: Manifest, job: Job, way: Sequence[Candidate]) -> str:
     levels = "\n".join(map(_level, manifest.levels))
     metrics = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
     heads = "\n".join(f"- `{name}`: {_task(task)}" for name, task in manifest.tasks.items())
-    reads = ", ".join(column for spec in job.inputs.values() for _, column in columns_of_input(spec))
+    reads = ", ".join(_columns(job))
     learns = ", ".join(column for head in job.heads.values() for _, column in columns_of(head))
-    kinds = ", ".join(f"{spec.kind}" for spec in job.inputs.values())
+    kinds = ", ".join(f"{fitted.kind}" for fitted in manifest.inputs.values())
     return f"""# {manifest.name}
 
 Reads {kinds} and answers:
@@ -54,6 +55,13 @@ A level reads a raw view, or its samples are the units of the level before it. {
 How a raw value is read is in `manifest.json` (and the
 vocabulary of a text in `tokenizer.json`); `golden.json` holds examples with the expected outputs.
 """
+
+
+def _columns(job: Asked) -> list[str]:
+    """Return the columns that the inputs are read from."""
+    if isinstance(job, ExportJob):
+        return [spec.column for spec in job.inputs.values() if spec.column is not None]
+    return [column for spec in job.inputs.values() for _, column in columns_of_input(spec)]
 
 
 def _proof(way: Sequence[Candidate]) -> str:
@@ -98,7 +106,10 @@ def _heads(manifest: Manifest) -> str:
     lines = []
     whole, tags = _parted(manifest)
     if whole:
-        summaries = ", ".join(f"`{level.key}` float32 (1, {level.width})" for level in manifest.levels)
+        given = [f"`{level.key}` float32 (1, {level.width})" for level in manifest.levels]
+        arrays = {name: each for name, each in manifest.inputs.items() if isinstance(each, ArrayInput)}
+        given += [f"`{name}` {each.dtype} {(1, *each.shape)}" for name, each in arrays.items()]
+        summaries = ", ".join(given)
         outputs = ", ".join(f"`{name}` float32 (1, {head_outputs(task)})" for name, task in whole.items())
         lines.append(f"- `head`: {summaries} -> {outputs}")
     if tags:
@@ -112,6 +123,8 @@ def _heads(manifest: Manifest) -> str:
 def _reads(manifest: Manifest) -> str:
     whole, tags = _parted(manifest)
     told = []
+    if not manifest.levels:
+        return "The head reads each array as it is; the model was not trained by mgdist."
     if whole:
         told.append(
             "The head reads for each level the mean of\nits units' vectors, each weighted by the number of its samples."

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -151,14 +150,12 @@ def _widths(network: Network, key: str, samples: Shaped[Tensor, "1 S C"]) -> tup
 @needs("litert_torch")
 def flatbuffer(network: Network, levels: tuple[Level, ...], tasks: Mapping[str, Task]) -> bytes:
     """Return the bytes of the device model; better called through ``apart``."""
-    import litert_torch
-
     wanted = list(signatures(network.eval().float().requires_grad_(False), levels, tasks))
     try:
-        return _joined(litert_torch, wanted)
+        return joined(wanted)
     except Exception as error:  # noqa: BLE001  torch, jax and MLIR each raise errors of their own
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        where = _culprit(litert_torch, wanted)
+        where = _culprit(wanted)
         raise ConvertError(f"{where}: expected operators that convert; got: {reason}; use another encoder") from None
 
 
@@ -286,7 +283,10 @@ class OfTags(nn.Module):
         return {name: each.reshape(units, samples, -1) for name, each in found.items()}
 
 
-def _joined(litert_torch: Any, wanted: list[Signature]) -> bytes:
+def joined(wanted: list[Signature]) -> bytes:
+    """Return a flatbuffer with some signatures; whatever torch, jax and MLIR raise goes through."""
+    import litert_torch
+
     converter = litert_torch.Converter()
     for signature in wanted:
         converter.signature(signature.name, signature.module.eval(), sample_kwargs=signature.inputs)
@@ -294,11 +294,11 @@ def _joined(litert_torch: Any, wanted: list[Signature]) -> bytes:
     return model
 
 
-def _culprit(litert_torch: Any, wanted: list[Signature]) -> str:
+def _culprit(wanted: list[Signature]) -> str:
     """Return the name of the first level that does not convert alone."""
     for signature in wanted:
         try:
-            _joined(litert_torch, [signature])
+            joined([signature])
         except Exception:  # noqa: BLE001  as above
             return signature.name.rsplit("_", 1)[0]
     return "the levels together"

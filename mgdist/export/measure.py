@@ -26,7 +26,7 @@ from mgdist.export.litert_route import Converted
 from mgdist.export.measured import Answers, Measured
 from mgdist.export.verify import Speed, answers, measure, parity
 from mgdist.job.compress import STATIC, Method
-from mgdist.job.spec import Job
+from mgdist.job.export import Asked
 from mgdist.runs import job_digest, versions, write
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.golden import Example, Golden
@@ -69,7 +69,7 @@ class Measuring:
         step: of pruning that the network is left from; 0 of the trained one.
     """
 
-    job: Job
+    job: Asked
     dataset: Dataset
     converted: Converted
     trained: Outputs
@@ -210,7 +210,7 @@ def outputs_path(folder: Path, method: Method) -> Path:
     return folder / f"{method}.npz"
 
 
-def manifest_of(job: Job, dataset: Dataset, levels: tuple[Level, ...], method: Method, created: str) -> Manifest:
+def manifest_of(job: Asked, dataset: Dataset, levels: tuple[Level, ...], method: Method, created: str) -> Manifest:
     """Return what a bundle of a job says of itself, before it was measured."""
     return Manifest(
         name=job.name,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mgdist.data.dataset import Dataset
 from mgdist.export.verify import Speed
+from mgdist.job.export import Asked
 from mgdist.job.point import cutting
 from mgdist.job.spec import Job
 from mgdist.runs import digest, versions, write
@@ -34,10 +35,11 @@ class Measured:
     given: str
 
     @classmethod
-    def of(cls, job: Job, dataset: Dataset, folder: Path) -> "Measured":
+    def of(cls, job: Asked, dataset: Dataset, folder: Path) -> "Measured":
         """Return the measurements for a job's data; the folder is made where it is not there."""
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder, digest(dataset.digest, cutting(job), platform.node(), versions()))
+        cut = cutting(job) if isinstance(job, Job) else job.data.model_dump(mode="json")
+        return cls(folder, digest(dataset.digest, cut, platform.node(), versions()))
 
     def answers(self, bundle: Bundle, measure: Callable[[], Answers]) -> Answers:
         """Return what the model in a bundle answers; measured where that is not known."""

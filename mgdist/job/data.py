@@ -4,6 +4,7 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import BeforeValidator, Field
 
+from mgdist.job.array import ArraySpec
 from mgdist.job.audio import AudioSpec
 from mgdist.job.image import ImageSpec
 from mgdist.job.series import SeriesSpec
@@ -125,12 +126,12 @@ class DataSpec(Spec):
     """folder for what is expensive to read, such as docstrings"""
 
 
-def columns_of_input(spec: InputSpec) -> tuple[tuple[str, str], ...]:
+def columns_of_input(spec: InputSpec | ArraySpec) -> tuple[tuple[str, str], ...]:
     """Return the columns that an input reads, each with the field of the job that names it."""
     match spec:
         case TextSpec(columns=columns):
             return tuple(("columns", name) for name in columns)
-        case ImageSpec(column=column):
+        case ImageSpec(column=column) | ArraySpec(column=column):
             return (("column", column),)
         case SeriesSpec(columns=columns, id=owner, time=time):
             beside = {"id": owner, "time": time}

@@ -1,15 +1,18 @@
 """Reading a job file: all mistakes at once, each with its line."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from mgdist.errors import JobError
-from mgdist.job.mistakes import Mistake
+from mgdist.job.export import ExportJob
+from mgdist.job.mistakes import Mistake, mistakes_of
 from mgdist.job.point import checked, replace
 from mgdist.job.spec import Job
 
@@ -32,6 +35,26 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     if job is None:
         raise JobError("\n".join(_line(path, marked, mistake, overrides) for mistake in mistakes))
     return job
+
+
+def load_export(path: Path, overrides: Sequence[str] = ()) -> ExportJob:
+    """Read an export: a YAML file, or a model that the overrides say all about.
+
+    Raises:
+        JobError: as :func:`load`.
+    """
+    if path.suffix in (".yaml", ".yml"):
+        marked = _parsed(path)
+        document = _plain(marked)
+    else:
+        marked, document = CommentedMap(), {"name": re.sub(r"\W", "_", path.stem), "model": str(path)}
+    for override in overrides:
+        _override(document, override)
+    try:
+        return ExportJob.model_validate(document)
+    except ValidationError as error:
+        mistakes = mistakes_of(error, document, ExportJob)
+        raise JobError("\n".join(_line(path, marked, mistake, overrides) for mistake in mistakes)) from None
 
 
 def _parsed(path: Path) -> CommentedMap:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from mgdist.job.spec import Job
+from mgdist.job.strict import Spec
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,16 @@ class Mistake:
     message: str
 
 
-def mistakes_of(error: ValidationError, document: Any) -> list[Mistake]:
+def mistakes_of(error: ValidationError, document: Any, asked: type[Spec] = Job) -> list[Mistake]:
     """Return all that pydantic found in ``document``, with the user's own paths."""
-    found = [_mistake(details, document) for details in error.errors(include_url=False)]
+    found = [_mistake(details, document, asked) for details in error.errors(include_url=False)]
     # Where one of several types is meant, what is wrong inside of it says more than that it is not the other one.
     return [each for each in found if not any(other.path.startswith(f"{each.path}.") for other in found)]
 
 
-def _mistake(details: ErrorDetails, document: Any) -> Mistake:
+def _mistake(details: ErrorDetails, document: Any, asked: type[Spec]) -> Mistake:
     path = own_path(details["loc"], document)
-    return Mistake(".".join(map(str, path)), _sentence(details, path, document))
+    return Mistake(".".join(map(str, path)), _sentence(details, path, document, asked))
 
 
 def own_path(loc: Sequence[int | str], document: Any) -> tuple[int | str, ...]:
@@ -53,11 +54,11 @@ def _inside(node: Any, name: int | str) -> Any:
     return node[name] if isinstance(node, list) and isinstance(name, int) and name < len(node) else node
 
 
-def _sentence(details: ErrorDetails, path: Sequence[int | str], document: Any) -> str:
+def _sentence(details: ErrorDetails, path: Sequence[int | str], document: Any, asked: type[Spec]) -> str:
     got = _shown(details["input"])
     match details["type"]:
         case "extra_forbidden":
-            return _unknown(str(path[-1]), fields_at(path[:-1], document))
+            return _unknown(str(path[-1]), fields_at(path[:-1], document, asked))
         case "missing":
             return "expected a value; it is missing"
         case "union_tag_invalid":
@@ -105,17 +106,17 @@ def _meant(name: str, among: Sequence[str]) -> str:
 
 
 @cache
-def _schema() -> dict[str, Any]:
-    return Job.model_json_schema()
+def _schema(asked: type[Spec]) -> dict[str, Any]:
+    return asked.model_json_schema()
 
 
-def fields_at(path: Sequence[int | str], document: Any) -> list[str]:
+def fields_at(path: Sequence[int | str], document: Any, asked: type[Spec] = Job) -> list[str]:
     """Return the names of the fields that a job has at a path; the kinds are read from the document."""
-    schema, node = _schema(), document
+    schema, node = _schema(asked), document
     for name in path:
-        schema = _step(_resolved(schema, node), name)
+        schema = _step(_resolved(schema, node, asked), name)
         node = node.get(name) if isinstance(node, dict) else None
-    return list(_resolved(schema, node).get("properties", {}))
+    return list(_resolved(schema, node, asked).get("properties", {}))
 
 
 def _step(schema: dict[str, Any], name: int | str) -> dict[str, Any]:
@@ -123,10 +124,10 @@ def _step(schema: dict[str, Any], name: int | str) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _resolved(schema: dict[str, Any], node: Any) -> dict[str, Any]:
+def _resolved(schema: dict[str, Any], node: Any, asked: type[Spec]) -> dict[str, Any]:
     while True:
         if "$ref" in schema:
-            schema = _schema()["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+            schema = _schema(asked)["$defs"][schema["$ref"].rsplit("/", 1)[1]]
         elif "discriminator" in schema:
             kind = node.get("kind") if isinstance(node, dict) else None
             target = schema["discriminator"]["mapping"].get(kind)

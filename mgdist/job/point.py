@@ -10,13 +10,14 @@ from mgdist.job.conflicts import conflicts
 from mgdist.job.distil_conflicts import moved_mistake
 from mgdist.job.mistakes import Mistake, mistakes_of
 from mgdist.job.spec import Job
+from mgdist.job.strict import Spec
 
 Point = Mapping[str, Any]
 ONLY_LEARNING = ("dropout", "word_dropout", "encoder_dropout", "unit_dropout", "idf", "smoothing", "lr_factor")
 """Fields of granularities and of the model that change how a network learns, and not its shape."""
 
 
-def as_document(job: Job) -> dict[str, Any]:
+def as_document(job: Spec) -> dict[str, Any]:
     """Return the job as plain mappings, lists and scalars, every default written out."""
     return job.model_dump(mode="json")
 

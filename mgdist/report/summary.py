@@ -15,6 +15,7 @@ from mgdist.compress.needless import Skipped
 from mgdist.evaluate.combine import FOLDS
 from mgdist.evaluate.scores import Heads, consistent, metric_name, named, quality
 from mgdist.job.device import size_line
+from mgdist.job.export import Asked
 from mgdist.job.spec import Job
 from mgdist.report.sentences import point_line
 from mgdist.search.results import Searched
@@ -65,7 +66,7 @@ class Summary:
         searched: the trials; None without a search.
     """
 
-    job: Job
+    job: Asked
     folder: Path
     bundle: Path
     tasks: Mapping[str, Task]
@@ -206,7 +207,7 @@ def _refused(summary: Summary) -> Iterator[str]:
 
 def lessons(summary: Summary) -> Iterator[str]:
     """Yield what there is to say about an ensemble, and about the teacher of the network."""
-    ensemble, distil = summary.ensemble, summary.job.train.distil
+    ensemble, distil = summary.ensemble, summary.job.train.distil if isinstance(summary.job, Job) else None
     if ensemble is not None:
         named = ", ".join(str(member.trial) for member in ensemble.members)
         yield (
@@ -231,12 +232,11 @@ def _counted(summary: Summary) -> str:
 
 def commands(summary: Summary) -> dict[str, str]:
     """Return the commands to go on with, by what they are for."""
-    bundle = shlex.quote(str(summary.bundle))
+    bundle, trains = shlex.quote(str(summary.bundle)), isinstance(summary.job, Job)
     return {
         "Try it": f"mgdist-edge predict {bundle} {_example(summary.job)}",
         "Prove it on the device": f"mgdist-edge selftest {bundle}",
-        "See the curves": f"tensorboard --logdir {shlex.quote(str(summary.folder))}",
-    }
+    } | ({"See the curves": f"tensorboard --logdir {shlex.quote(str(summary.folder))}"} if trains else {})
 
 
 def _table(summary: Summary) -> Table:
@@ -265,9 +265,9 @@ def _row(candidate: Candidate, summary: Summary) -> list[str]:
     ]
 
 
-def _example(job: Job) -> str:
+def _example(job: Asked) -> str:
     """Return how an example is given on the command line."""
-    kinds = [spec.kind for spec in job.inputs.values()]
+    kinds = [spec.kind for spec in job.inputs.values()] if isinstance(job, Job) else ["array"] * len(job.inputs)
     return '--text "..."' if kinds == ["text"] else "--file EXAMPLE" if len(kinds) == 1 else "--file EXAMPLES.jsonl"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 
 from mgdist.data.sources.parse import BadRecordError, Target, label_of, raw_of, target_of
 from mgdist.errors import DataError
+from mgdist.job.array import ArraySpec
 from mgdist.job.data import InputSpec, columns_of_input
 from mgdist.job.series import SeriesSpec
 from mgdist.job.shapes import tagged
@@ -40,7 +41,7 @@ class Unreadable(NamedTuple):
 class Columns:
     """The columns that a job reads: those of each input, then those of each head, then that of the groups."""
 
-    inputs: Mapping[str, InputSpec]
+    inputs: Mapping[str, InputSpec | ArraySpec]
     heads: Mapping[str, Head]
     by: str | None = None
     tagged: tuple[str, int] | None = None

@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, assert_never
 
+from mgdist.job.array import ArraySpec
 from mgdist.job.audio import AudioSpec
 from mgdist.job.data import InputSpec
 from mgdist.job.image import ImageSpec
@@ -27,7 +28,7 @@ class BadRecordError(Exception):
     """What is wrong with a record; it is told with the record's place, or counted."""
 
 
-def raw_of(values: Sequence[object], spec: InputSpec) -> "Raw":
+def raw_of(values: Sequence[object], spec: InputSpec | ArraySpec) -> "Raw":
     """Return the raw value that some columns of a record hold.
 
     Raises:
@@ -46,6 +47,8 @@ def raw_of(values: Sequence[object], spec: InputSpec) -> "Raw":
             return _recording(values, spec)
         case TableSpec():
             return _row(values, spec)
+        case ArraySpec():
+            return _array(values[0], spec)
         case _ as never:
             assert_never(never)
 
@@ -85,6 +88,13 @@ def _pixels(value: object, spec: ImageSpec) -> "Raw":
 
     with _reading(spec.column):
         return pixels(value, (*spec.size, spec.channels), spec.resize)
+
+
+def _array(value: object, spec: ArraySpec) -> "Raw":
+    from mgdist_edge.array import ArrayInput
+
+    with _reading(spec.column):
+        return ArrayInput(spec.shape, spec.dtype, spec.divide).read(value)
 
 
 def _readings(values: Sequence[object], spec: SeriesSpec) -> "Raw":

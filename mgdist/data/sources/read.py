@@ -5,11 +5,12 @@ from typing import assert_never
 
 from mgdist.data.sources.bundled import read_sklearn
 from mgdist.data.sources.docstrings import read_docstrings
-from mgdist.data.sources.examples import Given, columns_of_job
+from mgdist.data.sources.examples import Columns, Given, columns_of_job
 from mgdist.data.sources.files import read_files
 from mgdist.data.sources.folders import read_folders
 from mgdist.data.sources.huggingface import read_huggingface
 from mgdist.job.data import DocstringsSpec, FilesSpec, FoldersSpec, HuggingFaceSpec, SklearnSpec
+from mgdist.job.export import Asked
 from mgdist.job.spec import Job
 
 
@@ -19,7 +20,16 @@ def read(job: Job) -> Given:
     Raises:
         DataError: something of it cannot be read; says where, and what to do.
     """
-    columns, skip = columns_of_job(job), job.data.on_bad_record == "skip"
+    return read_columns(job, columns_of_job(job))
+
+
+def read_columns(job: Asked, columns: Columns) -> Given:
+    """Return what some columns of the splits hold.
+
+    Raises:
+        DataError: something of it cannot be read; says where, and what to do.
+    """
+    skip = job.data.on_bad_record == "skip"
     cache = Path(job.data.cache).expanduser()
     match job.data.source:
         case FilesSpec() as spec:
