@@ -107,7 +107,8 @@ def _loaded(path: Path) -> Any:
 
 def _values(program: Any) -> dict[str, Any]:
     """Return what is known of each value of a program, by name."""
-    return {node.name: node.meta["val"] for node in program.graph.nodes if "val" in node.meta}
+    tensors = [node for node in program.graph.nodes if hasattr(node.meta.get("val"), "dtype")]
+    return {node.name: node.meta["val"] for node in tensors}
 
 
 def _shape(value: Any) -> tuple[Any, ...]:

@@ -123,7 +123,7 @@ WRONG = {
     "digits.npz --data digits.npz": "expected a .keras file, a folder with saved_model.pb, or a .pt2 file",
     "digits.keras --data digits.npz --column pixels": "has no column 'pixels'; it has image, label",
     "digits.keras --data odd.npz": "row 1: image: expected an array of shape (8, 8, 1); got (4, 8)",
-    "digits.keras --data digits.npz --labels zero,one": "expected 10, one for each output of the model; got 2",
+    "digits.keras --data digits.npz --labels zero,one": "expected 10 labels, one for each output of the model; got 2",
     "digits.keras --data digits.npz --budget 2": "compress.max_accuracy_drop: expected",
     "digits.keras --data digits.npz --set task.outputs=probabilities": "the model gives numbers",
     "digits.keras --data digits.npz --max-size 1kB --methods float32": "is above 1.00 kB; raise device.max_size",
