@@ -29,6 +29,10 @@ class Program(nn.Module):
         order = {port.own: name for name, port in model.inputs.items()}
         self.order = [(order[own], types[own]) for own in program.graph_signature.user_inputs]
 
+    def train(self, mode: bool = True) -> "Program":
+        """Return the program as it is: it was exported in one mode, and torch refuses to be asked for another."""
+        return self
+
     def forward(self, **given: Tensor) -> dict[str, Tensor]:
         """Return the outputs of the head, (B, K)."""
         found = [given[name].to(dtype) for name, dtype in self.order]
