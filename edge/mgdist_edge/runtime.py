@@ -117,12 +117,7 @@ class Runtime:
             if level.states:
                 states[level.key] = found
             finer = vectors
-        arrays = {
-            name: each.samples[0][None]
-            for name, each in views.items()
-            if not each.lengths and each.samples[0] is not None
-        }
-        outputs = self._call(HEAD, {**summaries, **arrays}) if HEAD in self._runners else {}
+        outputs = self._call(HEAD, {**summaries, **_whole(views)}) if HEAD in self._runners else {}
         told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
         return {name: told[name] for name in self._bundle.manifest.tasks}
 

@@ -195,7 +195,7 @@ def _skipped(summary: Summary) -> Iterator[str]:
 def _refused(summary: Summary) -> Iterator[str]:
     """Yield what was saved by not training what cannot ship."""
     searched = summary.searched
-    if searched is None or not summary.job.searches_deployed:
+    if searched is None or not isinstance(summary.job, Job) or not summary.job.searches_deployed:
         return
     count, each = len(searched.refused), searched.trial_seconds
     yield (

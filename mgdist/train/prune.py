@@ -97,8 +97,8 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
         some = batch(dataset.train, np.arange(min(2, len(dataset.train))))
         if not prune_channels(network, some, _of_rest(step.channels, before.channels), worth):
             raise TrainError(
-                "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has none, "
-                "or so few that a share of them is none; leave channels out, or make them more"
+                "compress.prune.steps: expected filters or hidden numbers that can be taken out; this network has "
+                "none, or so few that a share of them is none; leave channels out, or make them more"
             )
     texts, lost = {}, 0
     for key, name in _tables(job, dataset) if step.rows > before.rows else ():
