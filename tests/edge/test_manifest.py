@@ -43,10 +43,10 @@ WRONG = [
     (
         "inputs.input.kind",
         "smell",
-        "manifest.json: inputs.input.kind: expected text, image, series, audio or table; got",
+        "manifest.json: inputs.input.kind: expected text, image, series, audio, table or array; got",
     ),
     ("network", [], "manifest.json: network: expected an object; got []"),
-    ("network.levels", [], "manifest.json: network.levels: expected a list of 1 to 128 values; got []"),
+    ("network.levels", [], "manifest.json: network.levels: expected the levels of the inputs, "),
     ("network.levels.1", "sentence", "manifest.json: network.levels.1: expected an object; got 'sentence'"),
     ("network.levels.0.name", "token", UNFIT),
     ("network.levels.0.length", 13, UNFIT),
