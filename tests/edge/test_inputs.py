@@ -120,7 +120,7 @@ def test_the_same_input_gives_the_same_file() -> None:
     [
         (
             {"kind": "smell"},
-            "manifest.json: inputs.input.kind: expected text, image, series, audio, table or array; got 'smell'; upgrade",
+            "manifest.json: inputs.input.kind: expected text, image, series, audio, table or array; got 'smell'",
         ),
         ({"order": 4}, "manifest.json: inputs.input.order: expected a whole number from 1 to 3; got 4; make"),
         ({"order": True}, "manifest.json: inputs.input.order: expected a whole number from 1 to 3; got True; make"),
