@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for line in asked.verb(asked):
             sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+            sys.stdout.flush()
     except EdgeError as error:
         return _stop(str(error), error.exit_code)
     except BrokenPipeError:  # the reader has seen enough
@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--threads", metavar="N", type=_count, default=1, help="of the interpreter; default 1")
     _verb(verbs, "selftest", _selftest, "replay the golden examples on this device")
     _verb(verbs, "show", _show, "say what is in a bundle")
+    web = verbs.add_parser("web", help="serve the page that runs bundles in a browser", description=_web.__doc__)
+    web.add_argument("bundles", metavar="BUNDLE", type=Path, nargs="*", help="that the page offers; any can be opened")
+    web.add_argument("--port", metavar="N", type=int, default=8000, help="on 127.0.0.1; 0: any; default 8000")
+    web.add_argument("--page", metavar="FOLDER", type=Path, help="where the page lies, if not beside this program")
+    web.set_defaults(verb=_web)
     return parser
 
 
@@ -156,3 +161,12 @@ def _show(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.summary import summary
 
     yield from summary(Bundle.open(asked.bundle))
+
+
+def _web(asked: argparse.Namespace) -> Iterator[str]:
+    """Serve the page that runs bundles in a browser, until it is interrupted."""
+    from mgdist_edge.page import Site, page_folder, server
+
+    with server(Site.of(asked.page or page_folder(), asked.bundles), asked.port) as serving:
+        yield f"http://127.0.0.1:{serving.server_port}/  (Ctrl-C ends it)"
+        serving.serve_forever()

@@ -1,0 +1,106 @@
+// The card of the answer: the label, all probabilities, milliseconds.
+
+import { ranked } from "../answers.js";
+import { byId, el, percent, short } from "./elements.js";
+
+const SHOWN = 5;
+const TABLE_ROWS = 12;
+
+/**
+ * Show an answer.
+ *
+ * @param {import("../predictor.js").Prediction} prediction
+ */
+export function showAnswer({ answers, milliseconds }) {
+  const several = answers.size > 1;
+  const shown = [...answers].map(([name, answer]) => el("div", { class: "head" }, several ? el("h3", {}, name) : null, ...told(answer)));
+  byId("answer-body").replaceChildren(...shown, el("p", { class: "time" }, `${milliseconds.toFixed(1)} ms on this device`));
+  const [first] = answers.values();
+  tell(said(first));
+}
+
+/** Tell an answer to who does not see the card: by voice, or on a bar at the end of a small screen. @param {string} line */
+function tell(line) {
+  byId("answer-said").textContent = line;
+  byId("answer-bar").textContent = line;
+  byId("answer-bar").hidden = line === "";
+}
+
+/** Say that there is nothing to answer. @param {string} line */
+export function showNothing(line) {
+  byId("answer-body").replaceChildren(el("p", { class: "hint" }, line));
+  tell("");
+}
+
+/** Say what is wrong with the input. @param {string} line */
+export function showWrong(line) {
+  byId("answer-body").replaceChildren(el("p", { class: "alert" }, line));
+  tell(line);
+}
+
+/** @param {import("../answers.js").Answer} answer */
+function said(answer) {
+  if (answer.kind === "label") return `${answer.label}, ${percent(answer.probability)}`;
+  return answer.kind === "labels" ? answer.labels.join(", ") || "no label" : "";
+}
+
+/**
+ * @param {import("../answers.js").Answer} answer
+ * @returns {HTMLElement[]}
+ */
+function told(answer) {
+  switch (answer.kind) {
+    case "label":
+      return [headline(answer.label, percent(answer.probability)), bars(answer.shares, answer.label)];
+    case "labels":
+      return [headline(answer.labels.join(", ") || "No label", ""), bars(answer.shares, ...answer.labels)];
+    case "values":
+      return [table(["Name", "Value"], answer.values.map(({ name, value }) => [name, short(value)]))];
+    case "future":
+      return answer.channels.map(({ name, values }) => {
+        const rows = values.slice(0, TABLE_ROWS).map((value, step) => [String(step + 1), short(value)]);
+        return el("details", { open: answer.channels.length === 1 }, el("summary", {}, name), table(["Step", "Value"], rows));
+      });
+    case "tags":
+      return [
+        table(
+          ["Samples", "Label", "Mean probability"],
+          answer.stretches.slice(0, 100).map((s) => [`${s.first}–${s.last}`, s.label, percent(s.probability)]),
+        ),
+      ];
+  }
+}
+
+/**
+ * @param {string} label
+ * @param {string} share
+ */
+function headline(label, share) {
+  return el("p", { class: "headline" }, el("span", { class: "label" }, label), el("span", { class: "share" }, share));
+}
+
+/**
+ * @param {import("../answers.js").Share[]} shares
+ * @param {string[]} chosen
+ */
+function bars(shares, ...chosen) {
+  const items = ranked(shares).map(({ label, probability }) => {
+    const bar = el("span", { class: "bar", "aria-hidden": "true" });
+    bar.style.setProperty("--share", String(probability));
+    const look = chosen.includes(label) ? "chosen" : "";
+    return el("li", { class: look }, el("span", { class: "name" }, label), bar, el("span", { class: "value" }, percent(probability)));
+  });
+  const list = el("ol", { class: "bars" }, ...items.slice(0, SHOWN));
+  if (items.length <= SHOWN) return list;
+  const more = el("ol", { class: "bars", start: SHOWN + 1 }, ...items.slice(SHOWN));
+  return el("div", {}, list, el("details", {}, el("summary", {}, `All ${items.length} labels`), more));
+}
+
+/**
+ * @param {string[]} head
+ * @param {string[][]} rows
+ */
+function table(head, rows) {
+  const cells = (/** @type {"th" | "td"} */ tag, /** @type {string[]} */ row) => el("tr", {}, ...row.map((cell) => el(tag, {}, cell)));
+  return el("table", {}, el("thead", {}, cells("th", head)), el("tbody", {}, ...rows.map((row) => cells("td", row))));
+}
