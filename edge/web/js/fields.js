@@ -147,7 +147,8 @@ export class Fields {
     const value = this.line(name);
     const found = known.find((each) => each === value);
     if (found === undefined) {
-      throw new BundleError(`${this.#at(name)}: expected ${known.join(", ")}; got ${repr(value)}; update this page`);
+      const expected = `${known.slice(0, -1).join(", ")} or ${known[known.length - 1]}`;
+      throw new BundleError(`${this.#at(name)}: expected ${expected}; got ${repr(value)}; update this page`);
     }
     return found;
   }

@@ -26,6 +26,12 @@ function tell(line) {
   byId("answer-bar").hidden = line === "";
 }
 
+/** Take the bar away while the card itself is on the screen. */
+export function watchCard() {
+  const watch = new IntersectionObserver(([card]) => byId("answer-bar").classList.toggle("away", card.isIntersecting));
+  watch.observe(byId("answer-title"));
+}
+
 /** Say that there is nothing to answer. @param {string} line */
 export function showNothing(line) {
   byId("answer-body").replaceChildren(el("p", { class: "hint" }, line));

@@ -5,7 +5,7 @@ import { targetOf, weigh } from "../explain.js";
 import { load } from "../predictor.js";
 import { startLiteRt } from "../runtime.js";
 import { selftest } from "../selftest.js";
-import { showAnswer, showNothing, showWrong } from "./answer_card.js";
+import { showAnswer, showNothing, showWrong, watchCard } from "./answer_card.js";
 import { fetched, offer, read, showBundle, showSelftest, tellRefused, tellWork } from "./bundle_card.js";
 import { byId } from "./elements.js";
 import { keepLast, readLast } from "./last.js";
@@ -136,6 +136,7 @@ function listenToDrops() {
 async function start() {
   listenToDrops();
   offerInstall();
+  watchCard();
   const ready = startLiteRt();
   /** @type {import("./bundle_card.js").Served[]} */
   const served = await (await fetch("bundles.json")).json();
