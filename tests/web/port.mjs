@@ -25,7 +25,10 @@ const ANSWERS = {
   },
   trimmed: ({ readings, rate }) => Array.from(trimmed(Float32Array.from(readings), rate)),
   drawn: ({ examples, ink, drawn, size }) => {
-    const frame = framing(examples.map((data) => ({ data })), size);
+    const frame = framing(
+      examples.map((data) => ({ data })),
+      size,
+    );
     return Array.from(framed(Float32Array.from(ink), drawn, size, frame) ?? []);
   },
   views: ({ input, raw }) => {

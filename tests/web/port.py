@@ -1,7 +1,10 @@
 """Ask the page's JavaScript, in Node: many questions at once, since Node takes a moment to start."""
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from mgdist_edge.raws import Raw, raw_json
 ROOT = Path(__file__).parents[2]
 STAMP = ROOT / ".venv" / "browser"
 """``make .venv/browser`` leaves it behind: Node, Chromium and the npm packages are there."""
+NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "node"
+"""In the environment of these tests, or on the path."""
 
 
 def need_browser() -> None:
@@ -27,7 +32,7 @@ def ask(questions: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the answers: ``found``, or ``error`` and its ``line``."""
     need_browser()
     lines = "".join(json.dumps(each) + "\n" for each in questions)
-    command = ["node", Path(__file__).with_suffix(".mjs")]
+    command = [NODE, Path(__file__).with_suffix(".mjs")]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False, timeout=300)
     assert not done.returncode, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

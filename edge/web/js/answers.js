@@ -101,11 +101,13 @@ function foretold(task, outputs) {
  */
 function tagged(task, outputs) {
   const count = outputsOf(task);
-  const best = Array.from({ length: outputs.length / count }, (_, t) => largest(outputs.subarray(t * count, (t + 1) * count)));
+  const best = Array.from({ length: outputs.length / count }, (_, t) =>
+    largest(outputs.subarray(t * count, (t + 1) * count)),
+  );
   /** @type {Stretch[]} */
   const stretches = [];
   for (let first = 0, last = 0; first < best.length; first = last + 1) {
-    for (last = first; last + 1 < best.length && best[last + 1] === best[first]; ) last++;
+    for (last = first; last + 1 < best.length && best[last + 1] === best[first];) last++;
     let sum = 0;
     for (let t = first; t <= last; t++) sum += outputs[t * count + best[first]];
     stretches.push({ first, last, label: task.labels[best[first]], probability: sum / (last - first + 1) });

@@ -79,7 +79,11 @@ export function packEnd(end, comment) {
 export function readEnd(raw, comment, place) {
   if (raw.length === endSize(comment)) {
     const bytes = view(raw);
-    const end = { members: bytes.getUint16(10, true), size: bytes.getUint32(12, true), directory: bytes.getUint32(16, true) };
+    const end = {
+      members: bytes.getUint16(10, true),
+      size: bytes.getUint32(12, true),
+      directory: bytes.getUint32(16, true),
+    };
     if (same(packEnd(end, raw.subarray(END)), raw) && end.directory + end.size === place) return end;
   }
   throw damaged("its archive has no valid end");
@@ -101,7 +105,7 @@ export function endSize(comment) {
 export function readDirectory(raw, end, limits) {
   /** @type {Member[]} */
   const members = [];
-  for (let rest = raw; rest.length; ) {
+  for (let rest = raw; rest.length;) {
     const [member, used] = readEntry(rest, limits);
     if (members.some((earlier) => earlier.name === member.name)) {
       throw new BundleError(`expected ${member.name} once in its archive; got it twice; make the bundle again`);
@@ -130,7 +134,9 @@ function readEntry(raw, limits) {
   const limit = limits.get(name.replace(MIDDLE, "$1$2"));
   if (limit === undefined) {
     const expected = [...limits.keys()].join(", ");
-    throw new BundleError(`expected only ${expected} in its archive; got '${name.slice(0, 60)}'; make the bundle again`);
+    throw new BundleError(
+      `expected only ${expected} in its archive; got '${name.slice(0, 60)}'; make the bundle again`,
+    );
   }
   if (flags || method || packed !== size || extra || remark) {
     throw new BundleError(`expected ${name} stored as it is; got it compressed or with extras; make the bundle again`);

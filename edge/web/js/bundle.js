@@ -81,7 +81,9 @@ function readEndOf(file) {
   const found = SEAL.exec(latin(file.subarray(-200)));
   if (found === null) {
     const advice = "copy it again, or make a bundle with mgdist";
-    throw new BundleError(`expected a bundle of mgdist; got a TFLite model without one, or a file cut short; ${advice}`);
+    throw new BundleError(
+      `expected a bundle of mgdist; got a TFLite model without one, or a file cut short; ${advice}`,
+    );
   }
   requireKnown(Number(found[1]));
   const place = Math.max(0, file.length - endSize(SEAL_SIZE));
@@ -163,7 +165,9 @@ function requireLabels(raw, manifest) {
 /** @param {Uint8Array<ArrayBuffer>} data */
 async function sha256(data) {
   if (!globalThis.crypto?.subtle) {
-    throw new BundleError("expected a page that may compute hashes; got one without https; open it by https or localhost");
+    throw new BundleError(
+      "expected a page that may compute hashes; got one without https; open it by https or localhost",
+    );
   }
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -4,8 +4,7 @@ import { InputError } from "./errors.js";
 import { repr } from "./fields.js";
 
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/;
-const DATE =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?:(Z)|([+-])(\d\d):?(\d\d))?)?$/;
+const DATE = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?:(Z)|([+-])(\d\d):?(\d\d))?)?$/;
 /** What is read of a date; `elapsed` are days since 1970 with the time of day, in UTC where a zone is given. */
 export const PARTS = /** @type {const} */ (["year", "month", "day", "weekday", "hour", "elapsed"]);
 const DAY = 24 * 60 * 60 * 1000;

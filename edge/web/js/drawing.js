@@ -30,7 +30,9 @@ export function framing(images, size) {
   const edges = images.flatMap(({ data }) => edge(data, size)).sort((one, other) => one - other);
   const background = edges[Math.floor(edges.length / 2)] ?? 0;
   const furthest = (/** @type {ArrayLike<number>} */ data) =>
-    Array.from(data).reduce((most, value) => (Math.abs(value - background) > Math.abs(most - background) ? value : most));
+    Array.from(data).reduce((most, value) =>
+      Math.abs(value - background) > Math.abs(most - background) ? value : most,
+    );
   const darkest = images.map(({ data }) => furthest(data)).sort((one, other) => one - other);
   const pen = darkest[Math.floor(darkest.length / 2)] ?? 255 - background;
   const inks = images.map(({ data }) =>

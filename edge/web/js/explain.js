@@ -124,7 +124,10 @@ function unitsOfImage({ size, mean, grids }, { data, shape }) {
   const edge = (/** @type {number} */ place, /** @type {number} */ count, /** @type {number} */ length) =>
     Math.round((place * length) / count);
   return Array.from({ length: rows * columns }, (_, place) => {
-    const [row, column] = [edge(Math.floor(place / columns), rows, size.rows), edge(place % columns, columns, size.columns)];
+    const [row, column] = [
+      edge(Math.floor(place / columns), rows, size.rows),
+      edge(place % columns, columns, size.columns),
+    ];
     const height = edge(Math.floor(place / columns) + 1, rows, size.rows) - row;
     const width = edge((place % columns) + 1, columns, size.columns) - column;
     const without = () => {

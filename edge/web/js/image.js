@@ -75,7 +75,8 @@ function cut(pixels, { size, mean, std }, { scale, lengths }) {
  */
 function* tiled(grid, lengths) {
   if (!lengths.length) {
-    for (let row = 0; row < grid.rows; row++) for (let column = 0; column < grid.columns; column++) yield { row, column };
+    for (let row = 0; row < grid.rows; row++)
+      for (let column = 0; column < grid.columns; column++) yield { row, column };
     return;
   }
   const side = product(lengths);

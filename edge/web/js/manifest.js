@@ -97,7 +97,10 @@ export function readManifest(fields, parts) {
   const [asked, heads] = [fields.inner("inputs"), fields.inner("tasks")];
   const inputs = new Map(asked.names.map((name) => [name, readInput(name, asked.inner(name), parts)]));
   const tasks = new Map(heads.names.map((name) => [name, readTask(heads.inner(name))]));
-  for (const [where, found] of /** @type {[Fields, Map<string, unknown>][]} */ ([[asked, inputs], [heads, tasks]])) {
+  for (const [where, found] of /** @type {[Fields, Map<string, unknown>][]} */ ([
+    [asked, inputs],
+    [heads, tasks],
+  ])) {
     if (found.size < 1 || found.size > MOST_PARTS) {
       throw new BundleError(`${where.where}: expected 1 to ${MOST_PARTS}; got ${found.size}; make the bundle again`);
     }
@@ -136,7 +139,7 @@ function readNumbered(fields) {
 function readLevel(fields) {
   const counts = fields.many("counts", 1, 6, (listed, place) => listed.whole(place, 1, MOST_UNITS));
   if (counts.some((count, place) => place > 0 && count <= counts[place - 1])) {
-    const got = counts.join(", ");
+    const got = `[${counts.join(", ")}]`;
     throw new BundleError(`${fields.where}.counts: expected rising numbers; got ${got}; make the bundle again`);
   }
   const name = fields.line("name");

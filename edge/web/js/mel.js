@@ -87,7 +87,9 @@ function filters(spectrum) {
   const { bands, rate, scale } = spectrum;
   const size = sizeOf(spectrum);
   const [low, high] = [mel(spectrum.lowest, scale), mel(spectrum.highest, scale)];
-  const edges = Array.from({ length: bands + 2 }, (_, place) => hertz(low + ((high - low) * place) / (bands + 1), scale));
+  const edges = Array.from({ length: bands + 2 }, (_, place) =>
+    hertz(low + ((high - low) * place) / (bands + 1), scale),
+  );
   return Array.from({ length: bands }, (_, band) => {
     const [below, middle, above] = edges.slice(band, band + 3);
     const all = Array.from({ length: size / 2 + 1 }, (_, place) => {
@@ -95,7 +97,10 @@ function filters(spectrum) {
       const [rising, falling] = [(frequency - below) / (middle - below), (above - frequency) / (above - middle)];
       return (Math.max(0, Math.min(rising, falling)) * 2) / (above - below);
     });
-    const first = Math.max(0, all.findIndex((weight) => weight > 0));
+    const first = Math.max(
+      0,
+      all.findIndex((weight) => weight > 0),
+    );
     return { first, weights: all.slice(first, all.findLastIndex((weight) => weight > 0) + 1) };
   });
 }

@@ -35,7 +35,9 @@ export class Predictor {
     const begin = performance.now();
     const outputs = await this.outputs(raws);
     const tasks = this.bundle.manifest.tasks;
-    const answers = new Map([...outputs].map(([name, values]) => [name, answered(/** @type {any} */ (tasks.get(name)), values)]));
+    const answers = new Map(
+      [...outputs].map(([name, values]) => [name, answered(/** @type {any} */ (tasks.get(name)), values)]),
+    );
     return { answers, outputs, milliseconds: performance.now() - begin };
   }
 
@@ -46,7 +48,9 @@ export class Predictor {
    */
   async outputs(raws) {
     const { inputs } = this.bundle.manifest;
-    const views = new Map([...inputs].map(([name, input]) => [name, named(inputs.size > 1 ? name : "", input, raws.get(name))]));
+    const views = new Map(
+      [...inputs].map(([name, input]) => [name, named(inputs.size > 1 ? name : "", input, raws.get(name))]),
+    );
     return this.runtime.run(views);
   }
 

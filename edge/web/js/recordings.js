@@ -72,7 +72,7 @@ export function readWav(file) {
 function chunksOf(file) {
   /** @type {Map<string, DataView>} */
   const found = new Map();
-  for (let place = 12; place + 8 <= file.byteLength && !found.has("data"); ) {
+  for (let place = 12; place + 8 <= file.byteLength && !found.has("data");) {
     const name = tag(file, place);
     const size = new DataView(file).getUint32(place + 4, true);
     place += 8;

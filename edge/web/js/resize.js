@@ -109,7 +109,8 @@ function resampled(image, height, from, to) {
     const { first, weights } = weighed(image.height, height, row, from, to);
     for (let place = 0; place < stride; place++) {
       let sum = 2 ** (PRECISION - 1);
-      for (let step = 0; step < weights.length; step++) sum += image.data[(first + step) * stride + place] * weights[step];
+      for (let step = 0; step < weights.length; step++)
+        sum += image.data[(first + step) * stride + place] * weights[step];
       out[row * stride + place] = Math.min(255, Math.max(0, Math.floor(sum / 2 ** PRECISION)));
     }
   }

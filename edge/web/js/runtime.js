@@ -8,11 +8,10 @@ import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
 import { cover } from "./cover.js";
 import { BundleError, EdgeError, InputError } from "./errors.js";
 import { spans } from "./levels.js";
-import { headOutputs, outputsOf } from "./tasks.js";
+import { HEAD, inputName, requirePromised } from "./signatures.js";
+import { joined, mean, real, rows } from "./tensors.js";
 import { covering, pad, sum } from "./views.js";
 
-/** The signature of the heads that answer for a whole example; `head_N` is that of those that label samples. */
-const HEAD = "head";
 const WASM = new URL("../node_modules/@litertjs/core/wasm/", import.meta.url).href;
 
 /**
@@ -20,7 +19,7 @@ const WASM = new URL("../node_modules/@litertjs/core/wasm/", import.meta.url).hr
  * @typedef {import("./manifest.js").Manifest} Manifest
  * @typedef {import("./views.js").Samples} Samples
  * @typedef {import("./views.js").Views} Views
- * @typedef {{data: Float32Array | Int32Array, shape: number[]}} Filled numbers of a tensor.
+ * @typedef {import("./tensors.js").Filled} Filled
  */
 
 /** @type {Promise<unknown> | undefined} */
@@ -89,7 +88,9 @@ export class Runtime {
     try {
       return await run;
     } catch (error) {
-      throw error instanceof EdgeError ? error : new BundleError(`expected a model that LiteRT.js can run; got: ${lineOf(error)}`);
+      throw error instanceof EdgeError
+        ? error
+        : new BundleError(`expected a model that LiteRT.js can run; got: ${lineOf(error)}`);
     }
   }
 
@@ -220,7 +221,9 @@ export class Runtime {
     for (const [coarse, { data, channels }] of states) {
       const at = this.manifest.levels.indexOf(coarse);
       const places = covering(count, reach[place], data.length / channels, reach[at]);
-      const chosen = joined(places.map((row) => /** @type {Float32Array} */ (data).subarray(row * channels, (row + 1) * channels)));
+      const chosen = joined(
+        places.map((row) => /** @type {Float32Array} */ (data).subarray(row * channels, (row + 1) * channels)),
+      );
       const laid = pad({ data: chosen, channels }, lengths, level.length);
       units[coarse.key] = { data: laid.units.data, shape: [lengths.length, level.length, channels] };
       mask = laid.mask;
@@ -260,7 +263,9 @@ function* apart(manifest, views) {
     return;
   }
   for (let channel = 0; channel < task.columns.length; channel++) {
-    yield new Map([...views].map(([name, each]) => [name, { ...each, samples: each.samples.map((s) => s && only(s, channel)) }]));
+    yield new Map(
+      [...views].map(([name, each]) => [name, { ...each, samples: each.samples.map((s) => s && only(s, channel)) }]),
+    );
   }
 }
 
@@ -290,63 +295,6 @@ function standardised(outputs, views) {
 }
 
 /**
- * Return the mean of the units' vectors, weighted by their samples, so that a bag of words is the mean of all words.
- *
- * @param {Samples} vectors
- * @param {number[]} lengths
- */
-function mean({ data, channels }, lengths) {
-  const found = new Float64Array(channels);
-  const total = sum(lengths);
-  lengths.forEach((length, unit) => {
-    for (let place = 0; place < channels; place++) found[place] += (length / total) * data[unit * channels + place];
-  });
-  return Float32Array.from(found);
-}
-
-/**
- * Return the rows of real samples.
- *
- * @param {Float32Array} values (N, S, D).
- * @param {Float32Array} mask (N, S).
- * @param {number} width D.
- */
-function real(values, mask, width) {
-  return values.filter((_, place) => mask[Math.floor(place / width)] === 1);
-}
-
-/**
- * Return `count` units from `start` on; beyond the last they are zeros.
- *
- * @param {Filled} values
- * @param {number} start
- * @param {number} count
- * @returns {Filled}
- */
-function rows({ data, shape }, start, count) {
-  const width = data.length / shape[0];
-  const found = new /** @type {any} */ (data.constructor)(count * width);
-  found.set(data.subarray(start * width, (start + count) * width));
-  return { data: found, shape: [count, ...shape.slice(1)] };
-}
-
-/** @param {Float32Array[]} parts */
-function joined(parts) {
-  const whole = new Float32Array(sum(parts.map((part) => part.length)));
-  let place = 0;
-  for (const part of parts) {
-    whole.set(part, place);
-    place += part.length;
-  }
-  return whole;
-}
-
-/** @param {Level} level */
-function inputName(level) {
-  return level.reads === "ids" ? "ids" : "samples";
-}
-
-/**
  * Refuse views that do not lead from the samples to the coarsest units, and ids that LiteRT would answer wrongly for.
  *
  * @param {Level[]} levels
@@ -369,63 +317,6 @@ function requireNested(levels, views, input) {
   });
   const wrong = input.kind === "text" ? views?.samples[0]?.data.find((id) => id < 0 || id >= input.rows) : undefined;
   if (wrong !== undefined) throw new InputError(`expected ids of this bundle; got ${wrong}; use its input`);
-}
-
-/**
- * Refuse a model that is not the one that its manifest describes.
- *
- * @param {import("@litertjs/core").CompiledModel} model
- * @param {Manifest} manifest
- */
-function requirePromised(model, manifest) {
-  for (const [name, { reads, gives }] of promised(manifest)) {
-    const signature = model.signatures[name];
-    if (!signature) throw new BundleError(`it has no signature ${name}, which its manifest promises`);
-    const pairs = /** @type {const} */ ([
-      ["reads", signature.getInputDetails(), reads],
-      ["gives", signature.getOutputDetails(), gives],
-    ]);
-    for (const [verb, details, shapes] of pairs) {
-      const found = details.map((each) => `${each.name} ${Array.from(each.shape).join(" x ")}`).sort().join(", ");
-      const said = Object.entries(shapes).map(([key, shape]) => `${key} ${shape.join(" x ")}`).sort().join(", ");
-      if (found !== said) throw new BundleError(`its signature ${name} ${verb} ${found}, and its manifest promises ${said}`);
-    }
-  }
-}
-
-/**
- * Return the shapes that each signature reads and gives, by name.
- *
- * @param {Manifest} manifest
- */
-function promised({ levels, tasks }) {
-  /** @type {Map<string, {reads: Record<string, number[]>, gives: Record<string, number[]>}>} */
-  const found = new Map();
-  for (const level of levels) {
-    for (const count of level.counts) {
-      const mask = [count, level.length];
-      found.set(`${level.key}_${count}`, {
-        reads: { [inputName(level)]: [...mask, level.channels], ...(level.masked ? { mask } : {}) },
-        gives: { vectors: [count, level.width], ...(level.states ? { states: [...mask, level.states] } : {}) },
-      });
-    }
-  }
-  const [tags, whole] = [true, false].map((tag) => [...tasks].filter(([, task]) => (task.kind === "tag") === tag));
-  if (whole.length) {
-    found.set(HEAD, {
-      reads: Object.fromEntries(levels.map((level) => [level.key, [1, level.width]])),
-      gives: Object.fromEntries(whole.map(([name, task]) => [name, [1, headOutputs(task)]])),
-    });
-  }
-  const given = levels.filter((level) => level.states);
-  for (const count of tags.length ? given[0].counts : []) {
-    const mask = [count, given[0].length];
-    found.set(`${HEAD}_${count}`, {
-      reads: Object.fromEntries(given.map((level) => [level.key, [...mask, level.states]])),
-      gives: Object.fromEntries(tags.map(([name, task]) => [name, [...mask, outputsOf(task)]])),
-    });
-  }
-  return found;
 }
 
 /** @param {unknown} error */

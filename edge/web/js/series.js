@@ -52,7 +52,10 @@ export function seriesViews(input, raw) {
     lengths.push(unitsOf(chain ? Math.ceil(count / chain.scale) : lengths[place - 1].length, window.length));
     if (!chain) return null;
     const data = averages(readings, channels, chain.scale);
-    return { data: data.map((value, at) => Math.fround(value - shift[at % channels]) / factor[at % channels]), channels };
+    return {
+      data: data.map((value, at) => Math.fround(value - shift[at % channels]) / factor[at % channels]),
+      channels,
+    };
   });
   const standing = {
     factor: factor.map((value, channel) => value / input.spread[channel]),
@@ -126,7 +129,10 @@ function averages(readings, channels, scale) {
  */
 export function readSeries(fields) {
   const columns = fields.many("columns", 1, LONGEST, (listed, place) => listed.line(place));
-  const [centre, spread] = [readNumbers(fields, "centre", columns.length), readNumbers(fields, "spread", columns.length)];
+  const [centre, spread] = [
+    readNumbers(fields, "centre", columns.length),
+    readNumbers(fields, "spread", columns.length),
+  ];
   if (Math.min(...spread) < SMALLEST || [...centre, ...spread].some((value) => Math.abs(value) > 1 / SMALLEST)) {
     const expected = `numbers from ${SMALLEST} to ${1 / SMALLEST}, centre of either sign`;
     const got = spread.slice(0, 8).join(", ");

@@ -47,7 +47,10 @@ export function tableViews(input, raw) {
   });
   const data = Float32Array.from(samples);
   const levels = [...input.levels.values()];
-  return { samples: levels.map(({ scale }) => (scale === null ? null : { data, channels: 2 })), lengths: input.lengths };
+  return {
+    samples: levels.map(({ scale }) => (scale === null ? null : { data, channels: 2 })),
+    lengths: input.lengths,
+  };
 }
 
 /**

@@ -54,7 +54,9 @@ export function isPossible(task, outputs) {
       return outputs.every((value) => value >= 0 && value <= 1);
     case "tag": {
       const count = task.labels.length;
-      const samples = Array.from({ length: outputs.length / count }, (_, t) => outputs.slice(t * count, (t + 1) * count));
+      const samples = Array.from({ length: outputs.length / count }, (_, t) =>
+        outputs.slice(t * count, (t + 1) * count),
+      );
       return outputs.length > 0 && outputs.length % count === 0 && samples.every(isShares);
     }
     default:

@@ -58,7 +58,10 @@ export function textViews(input, raw) {
     .map((part) => units(input, part))
     .filter((found) => found.length);
   if (!nested.length) throw new InputError("expected a text with at least one word; got an empty one");
-  const lengths = lengthsOf(nested, [...input.levels.values()].map((window) => window.length));
+  const lengths = lengthsOf(
+    nested,
+    [...input.levels.values()].map((window) => window.length),
+  );
   const keys = Uint32Array.from(nested.flat(2).slice(0, sum(lengths[0])));
   const ids = ngrams(keys, lengths[0], input);
   const rows = input.kept ? ids.map((id) => /** @type {import("./kept.js").Kept} */ (input.kept).places[id]) : ids;
@@ -72,7 +75,11 @@ export function textViews(input, raw) {
  * @param {number} count
  */
 function first(text, count) {
-  return text.length <= count ? text : Array.from(text.slice(0, 2 * count)).slice(0, count).join("");
+  return text.length <= count
+    ? text
+    : Array.from(text.slice(0, 2 * count))
+        .slice(0, count)
+        .join("");
 }
 
 /**
@@ -197,7 +204,8 @@ function ngrams(keys, lengths, { order, words, buckets }) {
     for (let place = 0; place < length; place++) {
       const t = start + place;
       ids[t * order] = keys[t] < STRANGER ? keys[t] : 1;
-      for (let n = 2; n <= Math.min(order, place + 1); n++) ids[t * order + n - 1] = words + (hash(keys, t, n) % buckets);
+      for (let n = 2; n <= Math.min(order, place + 1); n++)
+        ids[t * order + n - 1] = words + (hash(keys, t, n) % buckets);
     }
     start += length;
   }

@@ -13,8 +13,11 @@ export const MARKS = 2;
 const MOST_CHARACTERS = 10_000;
 const CONTROL = /[\ufffd\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
 const SPACES = /[\x20\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
-const CHINESE =
-  /[\u{4e00}-\u{9fff}\u{3400}-\u{4dbf}\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{f900}-\u{faff}\u{2f800}-\u{2fa1f}]/gu;
+const CHINESE = new RegExp(
+  "[\u{4e00}-\u{9fff}\u{3400}-\u{4dbf}\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}" +
+    "\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{f900}-\u{faff}\u{2f800}-\u{2fa1f}]",
+  "gu",
+);
 /** Punctuation, and all ASCII characters that are no letters and digits. */
 const MARK = /[\p{P}$+<=>^`|~]/gu;
 
@@ -129,7 +132,9 @@ function requireLine(fields, name, expected) {
  */
 function readMarks(post) {
   if (post.line("type") === "BertProcessing") {
-    return ["cls", "sep"].map((name) => post.many(name, 2, 2, (listed, place) => listed.values[Number(place)])[0]).map(String);
+    return ["cls", "sep"]
+      .map((name) => post.many(name, 2, 2, (listed, place) => listed.values[Number(place)])[0])
+      .map(String);
   }
   const single = post.many("single", 3, 3, (listed, place) => listed.inner(place));
   return [single[0], single[2]].map((mark) => mark.inner("SpecialToken").line("id"));

@@ -13,8 +13,13 @@ const TABLE_ROWS = 12;
  */
 export function showAnswer({ answers, milliseconds }) {
   const several = answers.size > 1;
-  const shown = [...answers].map(([name, answer]) => el("div", { class: "head" }, several ? el("h3", {}, name) : null, ...told(answer)));
-  byId("answer-body").replaceChildren(...shown, el("p", { class: "time" }, `${milliseconds.toFixed(1)} ms on this device`));
+  const shown = [...answers].map(([name, answer]) =>
+    el("div", { class: "head" }, several ? el("h3", {}, name) : null, ...told(answer)),
+  );
+  byId("answer-body").replaceChildren(
+    ...shown,
+    el("p", { class: "time" }, `${milliseconds.toFixed(1)} ms on this device`),
+  );
   const [first] = answers.values();
   tell(said(first));
 }
@@ -61,11 +66,21 @@ function told(answer) {
     case "labels":
       return [headline(answer.labels.join(", ") || "No label", ""), bars(answer.shares, ...answer.labels)];
     case "values":
-      return [table(["Name", "Value"], answer.values.map(({ name, value }) => [name, short(value)]))];
+      return [
+        table(
+          ["Name", "Value"],
+          answer.values.map(({ name, value }) => [name, short(value)]),
+        ),
+      ];
     case "future":
       return answer.channels.map(({ name, values }) => {
         const rows = values.slice(0, TABLE_ROWS).map((value, step) => [String(step + 1), short(value)]);
-        return el("details", { open: answer.channels.length === 1 }, el("summary", {}, name), table(["Step", "Value"], rows));
+        return el(
+          "details",
+          { open: answer.channels.length === 1 },
+          el("summary", {}, name),
+          table(["Step", "Value"], rows),
+        );
       });
     case "tags":
       return [
@@ -94,7 +109,13 @@ function bars(shares, ...chosen) {
     const bar = el("span", { class: "bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", String(probability));
     const look = chosen.includes(label) ? "chosen" : "";
-    return el("li", { class: look }, el("span", { class: "name" }, label), bar, el("span", { class: "value" }, percent(probability)));
+    return el(
+      "li",
+      { class: look },
+      el("span", { class: "name" }, label),
+      bar,
+      el("span", { class: "value" }, percent(probability)),
+    );
   });
   const list = el("ol", { class: "bars" }, ...items.slice(0, SHOWN));
   if (items.length <= SHOWN) return list;
@@ -107,6 +128,7 @@ function bars(shares, ...chosen) {
  * @param {string[][]} rows
  */
 function table(head, rows) {
-  const cells = (/** @type {"th" | "td"} */ tag, /** @type {string[]} */ row) => el("tr", {}, ...row.map((cell) => el(tag, {}, cell)));
+  const cells = (/** @type {"th" | "td"} */ tag, /** @type {string[]} */ row) =>
+    el("tr", {}, ...row.map((cell) => el(tag, {}, cell)));
   return el("table", {}, el("thead", {}, cells("th", head)), el("tbody", {}, ...rows.map((row) => cells("td", row))));
 }

@@ -36,20 +36,31 @@ export function audioPane(name, input, changed) {
       wrong.hidden = false;
     }
   };
-  const choose = (/** @type {File} */ file) => tried(async () => {
-    const content = await file.arrayBuffer();
-    const wav = readWav(content);
-    if (wav && wav.rate === rate) take(wav.readings, "");
-    else if (wav) take(await resampled(wav.readings, wav.rate, rate), `, resampled from ${wav.rate} Hz`);
-    else take(await decoded(content, rate), ", decoded by the browser");
-  });
-  const { button, close } = recordButton((found, from) => tried(async () => {
-    take(trimmed(await resampled(found, from, rate), rate), ", silence cut off");
-  }), tried);
+  const choose = (/** @type {File} */ file) =>
+    tried(async () => {
+      const content = await file.arrayBuffer();
+      const wav = readWav(content);
+      if (wav && wav.rate === rate) take(wav.readings, "");
+      else if (wav) take(await resampled(wav.readings, wav.rate, rate), `, resampled from ${wav.rate} Hz`);
+      else take(await decoded(content, rate), ", decoded by the browser");
+    });
+  const { button, close } = recordButton(
+    (found, from) =>
+      tried(async () => {
+        take(trimmed(await resampled(found, from, rate), rate), ", silence cut off");
+      }),
+    tried,
+  );
   const playing = el("button", { type: "button", disabled: true, click: () => raw && play(raw, rate) }, "Play");
   const title = name === "input" ? "Recording" : `Recording: ${name}`;
-  const element = el("div", { class: "pane audio" }, el("h3", {}, title), heard, wrong,
-    el("div", { class: "actions" }, button, fileButton("Choose a recording…", "audio/*,.wav,.flac", choose), playing));
+  const element = el(
+    "div",
+    { class: "pane audio" },
+    el("h3", {}, title),
+    heard,
+    wrong,
+    el("div", { class: "actions" }, button, fileButton("Choose a recording…", "audio/*,.wav,.flac", choose), playing),
+  );
   return { element, raw: () => raw, show: (example) => take(readingsOf(example), ""), close };
 }
 
@@ -62,20 +73,26 @@ export function audioPane(name, input, changed) {
 function recordButton(done, tried) {
   /** @type {import("./sound.js").Recorder | null} */
   let recorder = null;
-  const stop = () => tried(async () => {
-    const running = recorder;
-    recorder = null;
-    button.textContent = "Record";
-    button.classList.remove("live");
-    if (running) await done(await running.stop(), running.rate);
-  });
-  const start = () => tried(async () => {
-    recorder = await record();
-    button.textContent = "Stop";
-    button.classList.add("live");
-    setTimeout(stop, LONGEST * 1000);
-  });
-  const button = el("button", { type: "button", class: "record", click: () => (recorder ? stop() : start()) }, "Record");
+  const stop = () =>
+    tried(async () => {
+      const running = recorder;
+      recorder = null;
+      button.textContent = "Record";
+      button.classList.remove("live");
+      if (running) await done(await running.stop(), running.rate);
+    });
+  const start = () =>
+    tried(async () => {
+      recorder = await record();
+      button.textContent = "Stop";
+      button.classList.add("live");
+      setTimeout(stop, LONGEST * 1000);
+    });
+  const button = el(
+    "button",
+    { type: "button", class: "record", click: () => (recorder ? stop() : start()) },
+    "Record",
+  );
   const close = () => {
     recorder?.stop();
     recorder = null;

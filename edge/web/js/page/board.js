@@ -25,9 +25,23 @@ const MOVES = /** @type {Record<string, [number, number]>} */ ({
  * @returns {Board}
  */
 export function board(stroke, changed) {
-  const canvas = el("canvas", { width: SIDE, height: SIDE, class: "board", tabindex: 0, role: "application", "aria-label": "Drawing board", "aria-describedby": "board-keys" });
+  const canvas = el("canvas", {
+    width: SIDE,
+    height: SIDE,
+    class: "board",
+    tabindex: 0,
+    role: "application",
+    "aria-label": "Drawing board",
+    "aria-describedby": "board-keys",
+  });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  Object.assign(context, { lineWidth: stroke, lineCap: "round", lineJoin: "round", strokeStyle: "white", fillStyle: "white" });
+  Object.assign(context, {
+    lineWidth: stroke,
+    lineCap: "round",
+    lineJoin: "round",
+    strokeStyle: "white",
+    fillStyle: "white",
+  });
   const pen = el("span", { class: "pen", "aria-hidden": "true" });
   const draw = (/** @type {Point} */ from, /** @type {Point} */ to) => {
     context.beginPath();
@@ -43,7 +57,13 @@ export function board(stroke, changed) {
   listenToPointer(canvas, draw);
   listenToKeys(canvas, pen, draw, clear);
   const keys = "With the keyboard: the arrows move the pen, space puts it down or lifts it, Delete clears the board.";
-  const element = el("div", { class: "board-frame" }, canvas, pen, el("p", { id: "board-keys", class: "keys board-keys" }, keys));
+  const element = el(
+    "div",
+    { class: "board-frame" },
+    canvas,
+    pen,
+    el("p", { id: "board-keys", class: "keys board-keys" }, keys),
+  );
   const ink = () => {
     const { data } = context.getImageData(0, 0, SIDE, SIDE);
     return Float32Array.from({ length: SIDE * SIDE }, (_, pixel) => data[4 * pixel + 3] / 255);

@@ -15,10 +15,19 @@ import { byId, bytes, el, fileButton, percent } from "./elements.js";
  */
 export function offer(served, open) {
   const choices = served.map((each) =>
-    el("button", { type: "button", class: "choice", "data-bundle": each.name, click: () => open(each.name, () => fetched(each)) },
-      each.name.replace(/\.tflite$/, ""), el("small", {}, bytes(each.bytes))),
+    el(
+      "button",
+      { type: "button", class: "choice", "data-bundle": each.name, click: () => open(each.name, () => fetched(each)) },
+      each.name.replace(/\.tflite$/, ""),
+      el("small", {}, bytes(each.bytes)),
+    ),
   );
-  const file = fileButton("Choose a file…", ".tflite,application/octet-stream", (chosen) => open(chosen.name, () => read(chosen)), "choice");
+  const file = fileButton(
+    "Choose a file…",
+    ".tflite,application/octet-stream",
+    (chosen) => open(chosen.name, () => read(chosen)),
+    "choice",
+  );
   byId("choices").replaceChildren(...choices, file);
 }
 
@@ -114,7 +123,11 @@ export function showSelftest(result) {
   const { examples, labels, difference, tolerance, passed } = result;
   place.className = passed ? "verdict passed" : "verdict failed";
   place.replaceChildren(
-    el("strong", {}, passed ? `Passed: ${labels} of ${examples} golden examples` : `Failed: ${labels} of ${examples} golden examples`),
+    el(
+      "strong",
+      {},
+      passed ? `Passed: ${labels} of ${examples} golden examples` : `Failed: ${labels} of ${examples} golden examples`,
+    ),
     el("span", {}, `Largest difference ${difference.toPrecision(2)}; ${tolerance} is allowed.`),
   );
 }

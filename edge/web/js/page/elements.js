@@ -49,12 +49,16 @@ export function fileButton(label, accept, chosen, look = "") {
 
 /** Return a share as people read it. @param {number} share */
 export function percent(share) {
-  return new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(share);
+  return new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(
+    share,
+  );
 }
 
 /** Return bytes as people read them. @param {number} count */
 export function bytes(count) {
-  return count < 1e6 ? `${Math.max(1, Math.round(count / 1e3))} kB` : `${(count / 1e6).toFixed(count < 1e7 ? 2 : 1)} MB`;
+  return count < 1e6
+    ? `${Math.max(1, Math.round(count / 1e3))} kB`
+    : `${(count / 1e6).toFixed(count < 1e7 ? 2 : 1)} MB`;
 }
 
 /** Return a number as people read it. @param {number} value */

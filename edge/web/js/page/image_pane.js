@@ -24,7 +24,9 @@ export function imagePane(name, input, examples, changed) {
   const take = (/** @type {Uint8Array | null} */ data) => {
     raw = data && { data, shape };
     wrong.hidden = true;
-    seen.replaceChildren(...(raw ? [drawPixels(raw, input, [], "What the model sees"), el("p", {}, seenAs(size))] : []));
+    seen.replaceChildren(
+      ...(raw ? [drawPixels(raw, input, [], "What the model sees"), el("p", {}, seenAs(size))] : []),
+    );
     changed();
   };
   const drawing = mean.length === 1 ? drawingOf(input, examples, take) : null;
@@ -48,9 +50,19 @@ export function imagePane(name, input, examples, changed) {
     take(null);
   };
   const title = name === "input" ? "Image" : `Image: ${name}`;
-  const element = el("div", { class: "pane image" }, el("h3", {}, title),
-    el("div", { class: "sheets" }, drawing?.element ?? null, seen), wrong,
-    el("div", { class: "actions" }, el("button", { type: "button", click: clear }, "Clear"), fileButton("Choose an image…", "image/*", choose)));
+  const element = el(
+    "div",
+    { class: "pane image" },
+    el("h3", {}, title),
+    el("div", { class: "sheets" }, drawing?.element ?? null, seen),
+    wrong,
+    el(
+      "div",
+      { class: "actions" },
+      el("button", { type: "button", click: clear }, "Clear"),
+      fileButton("Choose an image…", "image/*", choose),
+    ),
+  );
   return { element, raw: () => raw, show };
 }
 
@@ -62,7 +74,10 @@ export function imagePane(name, input, examples, changed) {
  * @param {(data: Uint8Array | null) => void} take
  */
 function drawingOf(input, examples, take) {
-  const frame = framing(examples.map((example) => ({ data: pixelsOf(example, input) })), input.size);
+  const frame = framing(
+    examples.map((example) => ({ data: pixelsOf(example, input) })),
+    input.size,
+  );
   // As thick as the pen of the examples: coarse images have about two of their pixels, fine ones about three.
   const stroke = Math.min(44, Math.max(26, 350 / frame.side));
   const made = board(stroke, () => take(framed(made.ink(), { rows: SIDE, columns: SIDE }, input.size, frame)));

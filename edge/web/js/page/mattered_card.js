@@ -46,8 +46,18 @@ export function showMattered(target, found, raws, inputs, seconds) {
   const kinds = [...new Set(found.map((each) => each.granularity))];
   if (!kinds.includes(chosen)) chosen = kinds[0] ?? "";
   const buttons = kinds.map((kind) =>
-    el("label", {}, el("input", { type: "radio", name: "granularity", value: kind, checked: kind === chosen, change: () => choose(kind) }),
-      el("span", {}, named(kind))),
+    el(
+      "label",
+      {},
+      el("input", {
+        type: "radio",
+        name: "granularity",
+        value: kind,
+        checked: kind === chosen,
+        change: () => choose(kind),
+      }),
+      el("span", {}, named(kind)),
+    ),
   );
   byId("mattered-choice").replaceChildren(...(kinds.length > 1 ? buttons : []));
   byId("mattered-about").textContent =
@@ -66,12 +76,21 @@ function show() {
   const { found, raws, inputs } = shown;
   const parts = found.filter((each) => each.granularity === chosen);
   const most = Math.max(FAINT, ...parts.map((each) => Math.abs(each.weight)));
-  const bodies = [...inputs].map(([name, input]) => body(input, raws.get(name), parts.filter((each) => each.input === name), most));
+  const bodies = [...inputs].map(([name, input]) =>
+    body(
+      input,
+      raws.get(name),
+      parts.filter((each) => each.input === name),
+      most,
+    ),
+  );
   byId("mattered-body").replaceChildren(...bodies);
   const ranked = [...parts].filter((each) => Math.abs(each.weight) >= FAINT);
   ranked.sort((one, other) => Math.abs(other.weight) - Math.abs(one.weight));
   const items = ranked.slice(0, STRONGEST).map((each) => item(each, raws.get(each.input), inputs.get(each.input)));
-  byId("mattered-list").replaceChildren(...(items.length ? items : [el("li", {}, "No single part changes the answer.")]));
+  byId("mattered-list").replaceChildren(
+    ...(items.length ? items : [el("li", {}, "No single part changes the answer.")]),
+  );
 }
 
 /**
@@ -105,7 +124,12 @@ function tinted(text, weights) {
     pieces.push(mark);
     at = to;
   }
-  return el("p", { class: "weighed", tabindex: 0, role: "group", "aria-label": "The text, tinted by what mattered" }, ...pieces, text.slice(at));
+  return el(
+    "p",
+    { class: "weighed", tabindex: 0, role: "group", "aria-label": "The text, tinted by what mattered" },
+    ...pieces,
+    text.slice(at),
+  );
 }
 
 /**
@@ -116,7 +140,12 @@ function tinted(text, weights) {
 function item({ place, weight }, raw, input) {
   const look = weight >= 0 ? "for" : "against";
   const value = `${weight >= 0 ? "−" : "+"}${percent(Math.abs(weight))}`;
-  return el("li", { class: look }, el("span", { class: "name" }, placed(place, raw, input)), el("span", { class: "value" }, value));
+  return el(
+    "li",
+    { class: look },
+    el("span", { class: "name" }, placed(place, raw, input)),
+    el("span", { class: "value" }, value),
+  );
 }
 
 /**
@@ -126,7 +155,8 @@ function item({ place, weight }, raw, input) {
  */
 function placed({ from = 0, to = 0, row = 0, column = 0, name }, raw, input) {
   if (input?.kind === "text") return shortened(raw.slice(from, to).replace(/\s+/g, " "));
-  if (input?.kind === "audio") return [from, to].map((place) => (place / input.spectrum.rate).toFixed(2)).join("–") + " s";
+  if (input?.kind === "audio")
+    return [from, to].map((place) => (place / input.spectrum.rate).toFixed(2)).join("–") + " s";
   return name ?? `row ${row + 1}, column ${column + 1}`;
 }
 

@@ -4,7 +4,16 @@ import { byId } from "./elements.js";
 
 const CACHE = "mgdist-page";
 /** What a browser loads behind the page's back. */
-const BESIDES = ["./", "index.html", "manifest.webmanifest", "icon.svg", "icon-192.png", "icon-512.png", "bundles.json", "js/page/recorder_worklet.js"];
+const BESIDES = [
+  "./",
+  "index.html",
+  "manifest.webmanifest",
+  "icon.svg",
+  "icon-192.png",
+  "icon-512.png",
+  "bundles.json",
+  "js/page/recorder_worklet.js",
+];
 
 /** Let the page work without a network from now on, once it has loaded what it needs. */
 export async function keepPage() {

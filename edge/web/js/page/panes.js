@@ -30,9 +30,15 @@ export function paneOf(name, input, examples, changed) {
     made.show(examples[next++ % examples.length]);
     changed();
   };
-  made.element.querySelector(".actions")?.append(
-    el("button", { type: "button", click: show, title: "One of the golden examples in the bundle" }, "Try an example"),
-  );
+  made.element
+    .querySelector(".actions")
+    ?.append(
+      el(
+        "button",
+        { type: "button", click: show, title: "One of the golden examples in the bundle" },
+        "Try an example",
+      ),
+    );
   return made;
 }
 

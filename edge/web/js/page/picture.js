@@ -15,7 +15,13 @@ const DIM = 64;
  */
 export function drawPixels({ data }, { size, mean }, weights, label) {
   const side = Math.max(1, Math.floor(280 / Math.max(size.rows, size.columns)));
-  const canvas = el("canvas", { width: size.columns * side, height: size.rows * side, class: "pixels", role: "img", "aria-label": label });
+  const canvas = el("canvas", {
+    width: size.columns * side,
+    height: size.rows * side,
+    class: "pixels",
+    role: "img",
+    "aria-label": label,
+  });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   let brightest = 0;
   for (const value of data) brightest = Math.max(brightest, value);
@@ -30,7 +36,12 @@ export function drawPixels({ data }, { size, mean }, weights, label) {
   }
   for (const { place, share } of weights) {
     context.fillStyle = tint(share);
-    context.fillRect((place.column ?? 0) * side, (place.row ?? 0) * side, (place.width ?? 0) * side, (place.height ?? 0) * side);
+    context.fillRect(
+      (place.column ?? 0) * side,
+      (place.row ?? 0) * side,
+      (place.width ?? 0) * side,
+      (place.height ?? 0) * side,
+    );
   }
   return canvas;
 }

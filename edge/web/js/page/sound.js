@@ -40,7 +40,9 @@ export async function record() {
 async function microphone() {
   if (!navigator.mediaDevices) throw new InputError("expected a page that may record; open it by https or localhost");
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false } });
+    return await navigator.mediaDevices.getUserMedia({
+      audio: { channelCount: 1, echoCancellation: false, noiseSuppression: false },
+    });
   } catch (error) {
     const { name } = /** @type {Error} */ (error);
     throw new InputError(`expected a microphone that this page may use; got ${name}; allow it, or choose a recording`);

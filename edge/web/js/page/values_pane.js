@@ -13,7 +13,14 @@ import { el } from "./elements.js";
 export function valuesPane(name, input, changed) {
   const id = `values-${name}`;
   const wrong = el("p", { class: "alert", role: "alert", hidden: true });
-  const area = el("textarea", { id, rows: 9, spellcheck: "false", class: "values", placeholder: hint(input), input: changed });
+  const area = el("textarea", {
+    id,
+    rows: 9,
+    spellcheck: "false",
+    class: "values",
+    placeholder: hint(input),
+    input: changed,
+  });
   const raw = () => {
     wrong.hidden = true;
     if (!area.value.trim()) return null;
@@ -27,16 +34,30 @@ export function valuesPane(name, input, changed) {
     }
   };
   const show = (/** @type {unknown} */ example) => {
-    area.value = JSON.stringify(input.kind === "table" ? example : nested(/** @type {any} */ (example)), null, input.kind === "table" ? 1 : 0);
+    area.value = JSON.stringify(
+      input.kind === "table" ? example : nested(/** @type {any} */ (example)),
+      null,
+      input.kind === "table" ? 1 : 0,
+    );
   };
   const clear = () => {
     area.value = "";
     changed();
   };
   const what = input.kind === "table" ? "Row" : "Series";
-  const label = el("label", { for: id }, `${name === "input" ? what : `${what}: ${name}`}, as JSON or lines with commas`);
-  const element = el("div", { class: "pane" }, label, area, wrong,
-    el("div", { class: "actions" }, el("button", { type: "button", click: clear }, "Clear")));
+  const label = el(
+    "label",
+    { for: id },
+    `${name === "input" ? what : `${what}: ${name}`}, as JSON or lines with commas`,
+  );
+  const element = el(
+    "div",
+    { class: "pane" },
+    label,
+    area,
+    wrong,
+    el("div", { class: "actions" }, el("button", { type: "button", click: clear }, "Clear")),
+  );
   return { element, raw, show };
 }
 
