@@ -165,7 +165,7 @@ def _show(asked: argparse.Namespace) -> Iterator[str]:
 
 def _web(asked: argparse.Namespace) -> Iterator[str]:
     """Serve the page that runs bundles in a browser, until it is interrupted."""
-    from mgdist_edge.page import Site, page_folder, server
+    from mgdist_edge.site import Site, page_folder, server
 
     with server(Site.of(asked.page or page_folder(), asked.bundles), asked.port) as serving:
         yield f"http://127.0.0.1:{serving.server_port}/  (Ctrl-C ends it)"

@@ -2,11 +2,13 @@
 
 import base64
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mgdist_edge.archive import End, pack, pack_end
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import BundleError
 from tests.edge.damage import Pieces
@@ -33,6 +35,7 @@ def refusals(contents: list[bytes], folder: Path) -> tuple[list[str], list[str]]
 def plain(line: str) -> str:
     """Return a line without what differs on purpose: the folder, what to upgrade, how lists and texts are quoted."""
     line = re.sub(r"^.*?file: ", "", line)
+    line = re.sub(r"expected a bundle of format [12]", "expected a bundle of a format", line)
     line = re.sub(r"upgrade (with pip install --upgrade )?mgdist-edge|update this page", "upgrade", line)
     return line.partition("the levels of the inputs")[0]
 
@@ -69,6 +72,26 @@ def test_sealed_files_that_are_wrong_inside_are_refused_with_the_same_words(smal
     assert here == there
 
 
+def opened(*contents: bytes) -> list[dict[str, str]]:
+    return ask({"ask": "open", "base64": base64.b64encode(content).decode()} for content in contents)
+
+
 def test_whole_files_are_opened(small: Bundle) -> None:
-    answers = ask([{"ask": "open", "base64": base64.b64encode(small.path.read_bytes()).decode()}])
-    assert answers == [{"found": "small"}]
+    assert opened(small.path.read_bytes()) == [{"found": "small"}]
+
+
+def signed(pieces: Pieces) -> bytes:
+    """Return a file with the seal of a signed bundle, whose signature nobody made."""
+    body, directory = pack(pieces.members, len(pieces.model))
+    content = pieces.model + body + directory
+    end = pack_end(End(len(pieces.members), len(pieces.model) + len(body), len(directory)), bytes(197))[:-197]
+    content += end + b"mgdist-bundle-2 key=0123abcd ed25519=" + base64.b64encode(bytes(64)) + b" sha256="
+    return content + sha256(content).hexdigest().encode()
+
+
+def test_a_signed_file_is_opened_and_proved_by_its_hash(small: Bundle) -> None:
+    content = signed(Pieces.of(small.path))
+    whole, *harmed = opened(content, content[:99] + b"x" + content[100:], content.replace(b"0123abcd", b"0123abce"))
+    assert whole == {"found": "small"}
+    assert len(harmed) == 2
+    assert all("got a damaged file: its sha256 is" in answer["line"] for answer in harmed)

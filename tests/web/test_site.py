@@ -16,7 +16,7 @@ import pytest
 
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cli import main
-from mgdist_edge.page import Site, page_files, page_folder, server
+from mgdist_edge.site import Site, page_files, page_folder, server
 from tests.web.port import need_browser
 
 PAGE = page_folder()

@@ -10,8 +10,9 @@ import { outputsOf } from "./tasks.js";
  * @typedef {{kind: "labels", labels: string[], shares: Share[]}} Labels any number of labels: those that are more
  *   probable than not, the most probable first.
  * @typedef {{kind: "values", values: {name: string, value: number}[]}} Values numbers by name.
- * @typedef {{kind: "future", channels: {name: string, values: number[], quantiles: {share: number, values: number[]}[]}[]
- *   }} Future the readings that follow: of each step, or its median, and what is not exceeded with a probability.
+ * @typedef {{name: string, values: number[], quantiles: {share: number, values: number[]}[]}} Channel the readings that
+ *   follow: of each step, or its median, and what is not exceeded with a probability.
+ * @typedef {{kind: "future", channels: Channel[]}} Future
  * @typedef {{first: number, last: number, label: string, probability: number}} Stretch neighbouring samples of one label.
  * @typedef {{kind: "tags", labels: string[], stretches: Stretch[]}} Tags a label for each sample.
  * @typedef {Label | Labels | Values | Future | Tags} Answer

@@ -3,10 +3,11 @@
 // A damaged flatbuffer can crash or, worse, answer wrongly, so the file is proved whole first: its archive's comment
 // seals every byte before it, and its manifest holds the hash of each part.
 
-import { LARGEST, begins, damaged, endSize, pack, readDirectory, readEnd, same } from "./archive.js";
+import { begins, damaged, pack, readDirectory, same } from "./archive.js";
 import { BundleError } from "./errors.js";
 import { readGolden } from "./golden.js";
-import { parseManifest, readManifest, readParts, requireKnown } from "./manifest.js";
+import { parseManifest, readManifest, readParts } from "./manifest.js";
+import { readSeal } from "./seal.js";
 import { labelsOf } from "./tasks.js";
 
 /** The members of the archive, in the order of the file, and the bytes that each may have. */
@@ -18,8 +19,6 @@ const LIMITS = new Map([
   ["README.md", 2 ** 20],
 ]);
 const REQUIRED = ["manifest.json", "labels.txt", "golden.json"];
-const SEAL = /mgdist-bundle-([1-9][0-9]{0,8}) [ -~]*$/;
-const SEAL_SIZE = "mgdist-bundle-1 sha256=".length + 64;
 
 /**
  * A bundle that was opened and found whole.
@@ -29,6 +28,7 @@ const SEAL_SIZE = "mgdist-bundle-1 sha256=".length + 64;
  * @property {Uint8Array<ArrayBuffer>} file all of it; the flatbuffer ends where the archive begins, as LiteRT knows.
  * @property {import("./manifest.js").Manifest} manifest what it says of itself.
  * @property {import("./golden.js").Golden} golden examples to prove a device right.
+ * @property {string | null} signer id of the key that it claims to be signed with; null of an unsigned one.
  * @property {string | null} readme the model card, in Markdown.
  */
 
@@ -53,11 +53,12 @@ export async function openBundle(name, file) {
  * @returns {Promise<Bundle>}
  */
 async function examined(name, file) {
-  const { end, comment } = readEndOf(file);
+  const seal = readSeal(file);
+  const { end, signer } = seal;
   const members = readDirectory(file.subarray(end.directory, end.directory + end.size), end, LIMITS);
   const start = members.length ? members[0].header : end.directory;
   if (!(0 < start && start <= end.directory)) throw damaged("its archive begins nowhere");
-  await requireSeal(file.subarray(0, end.directory + end.size), comment);
+  await requireSeal(file, seal);
   const parts = unpacked(file, members, start, end);
   const fields = parseManifest(take(parts, "manifest.json"));
   await requireParts(fields, parts, file.subarray(0, start));
@@ -65,39 +66,17 @@ async function examined(name, file) {
   requireLabels(take(parts, "labels.txt"), manifest);
   const golden = readGolden(take(parts, "golden.json"), [...manifest.inputs.keys()], manifest.tasks);
   const readme = parts.get("README.md");
-  return { name, file, manifest, golden, readme: readme ? new TextDecoder().decode(readme) : null };
+  return { name, file, manifest, golden, signer, readme: readme ? new TextDecoder().decode(readme) : null };
 }
 
 /**
- * Return the archive's end record and its comment, the seal.
- *
- * @param {Uint8Array} file
+ * @param {Uint8Array<ArrayBuffer>} file
+ * @param {import("./seal.js").Seal} seal
  */
-function readEndOf(file) {
-  if (latin(file.subarray(4, 8)) !== "TFL3") {
-    throw new BundleError("expected a bundle of mgdist, which is a TFLite model; got another kind of file");
-  }
-  if (file.length > LARGEST) throw new BundleError(`expected at most ${LARGEST} bytes; got ${file.length}`);
-  const found = SEAL.exec(latin(file.subarray(-200)));
-  if (found === null) {
-    const advice = "copy it again, or make a bundle with mgdist";
-    throw new BundleError(
-      `expected a bundle of mgdist; got a TFLite model without one, or a file cut short; ${advice}`,
-    );
-  }
-  requireKnown(Number(found[1]));
-  const place = Math.max(0, file.length - endSize(SEAL_SIZE));
-  return { end: readEnd(file.subarray(place), SEAL_SIZE, place), comment: latin(file.subarray(-SEAL_SIZE)) };
-}
-
-/**
- * @param {Uint8Array<ArrayBuffer>} content all bytes before the end record.
- * @param {string} comment the seal.
- */
-async function requireSeal(content, comment) {
-  const digest = await sha256(content);
-  if (comment !== `mgdist-bundle-1 sha256=${digest}`) {
-    throw damaged(`its sha256 is ${digest.slice(0, 12)}..., and its seal says ${comment.slice(-64, -52)}...`);
+async function requireSeal(file, seal) {
+  const digest = await sha256(file.subarray(0, seal.sealed));
+  if (digest !== seal.sha256) {
+    throw damaged(`its sha256 is ${digest.slice(0, 12)}..., and its seal says ${seal.sha256.slice(0, 12)}...`);
   }
 }
 
@@ -171,9 +150,4 @@ async function sha256(data) {
   }
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** @param {Uint8Array} raw */
-function latin(raw) {
-  return String.fromCharCode(...raw);
 }

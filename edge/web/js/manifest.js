@@ -51,15 +51,20 @@ const [MOST_UNITS, LONGEST, WIDEST, MOST_PARTS] = [4096, 1_000_000, 1_000_000, 1
 /** Return the fields of manifest.json, if this page knows its format. @param {Uint8Array} raw */
 export function parseManifest(raw) {
   const fields = Fields.of(parse(raw, "manifest.json"), "manifest.json");
-  requireKnown(fields.whole("format", 1, 1e9));
+  requireKnown(fields.whole("format", 1, 1e9), FORMAT);
   return fields;
 }
 
-/** Refuse a format that this page does not know. @param {number} version */
-export function requireKnown(version) {
-  if (version > FORMAT) {
+/**
+ * Refuse a format that this page does not know.
+ *
+ * @param {number} version
+ * @param {number} newest that it knows.
+ */
+export function requireKnown(version, newest) {
+  if (version > newest) {
     const got = `got format ${version}, which is newer`;
-    throw new BundleError(`expected a bundle of format ${FORMAT}; ${got}; update this page`);
+    throw new BundleError(`expected a bundle of format ${newest}; ${got}; update this page`);
   }
 }
 

@@ -1,24 +1,26 @@
 // The card of the answer: the label, all probabilities, milliseconds.
 
 import { ranked } from "../answers.js";
-import { byId, el, percent, short } from "./elements.js";
+import { lineChart } from "./chart.js";
+import { byId, bytes, el, percent, short } from "./elements.js";
 
 const SHOWN = 5;
-const TABLE_ROWS = 12;
+const MOST_STRETCHES = 100;
 
 /**
  * Show an answer.
  *
  * @param {import("../predictor.js").Prediction} prediction
+ * @param {number} size bytes of the bundle.
  */
-export function showAnswer({ answers, milliseconds }) {
+export function showAnswer({ answers, milliseconds }, size) {
   const several = answers.size > 1;
   const shown = [...answers].map(([name, answer]) =>
     el("div", { class: "head" }, several ? el("h3", {}, name) : null, ...told(answer)),
   );
   byId("answer-body").replaceChildren(
     ...shown,
-    el("p", { class: "time" }, `${milliseconds.toFixed(1)} ms on this device`),
+    el("p", { class: "time" }, `${milliseconds.toFixed(1)} ms on this device, with a bundle of ${bytes(size)}`),
   );
   const [first] = answers.values();
   tell(said(first));
@@ -52,7 +54,10 @@ export function showWrong(line) {
 /** @param {import("../answers.js").Answer} answer */
 function said(answer) {
   if (answer.kind === "label") return `${answer.label}, ${percent(answer.probability)}`;
-  return answer.kind === "labels" ? answer.labels.join(", ") || "no label" : "";
+  if (answer.kind === "labels") return answer.labels.join(", ") || "no label";
+  if (answer.kind === "values") return answer.values.map(({ name, value }) => `${name} ${short(value)}`).join(", ");
+  if (answer.kind === "tags") return `${answer.stretches.length} stretches of one label each`;
+  return `the next ${answer.channels[0].values.length} steps`;
 }
 
 /**
@@ -73,23 +78,31 @@ function told(answer) {
         ),
       ];
     case "future":
-      return answer.channels.map(({ name, values }) => {
-        const rows = values.slice(0, TABLE_ROWS).map((value, step) => [String(step + 1), short(value)]);
-        return el(
-          "details",
-          { open: answer.channels.length === 1 },
-          el("summary", {}, name),
-          table(["Step", "Value"], rows),
-        );
-      });
+      return answer.channels.map(foretold);
     case "tags":
       return [
         table(
           ["Samples", "Label", "Mean probability"],
-          answer.stretches.slice(0, 100).map((s) => [`${s.first}–${s.last}`, s.label, percent(s.probability)]),
+          answer.stretches
+            .slice(0, MOST_STRETCHES)
+            .map((s) => [`${s.first}–${s.last}`, s.label, percent(s.probability)]),
         ),
       ];
   }
+}
+
+/** @param {import("../answers.js").Channel} channel */
+function foretold({ name, values, quantiles }) {
+  const outer = quantiles.length > 1 ? [quantiles[0].values, quantiles[quantiles.length - 1].values] : [];
+  const rows = values.map((value, step) => [String(step + 1), short(value)]);
+  const label = `${name}: from ${short(values[0])} to ${short(values[values.length - 1])} in ${values.length} steps`;
+  return el(
+    "div",
+    { class: "channel" },
+    el("h3", {}, label),
+    lineChart(values, outer, `Forecast of ${label}`),
+    el("details", {}, el("summary", {}, "All steps"), table(["Step", "Value"], rows)),
+  );
 }
 
 /**

@@ -80,7 +80,7 @@ async function answer(mine) {
   try {
     const prediction = await predictor.predict(given);
     if (mine !== state) return;
-    showAnswer(prediction);
+    showAnswer(prediction, predictor.bundle.file.length);
     setTimeout(() => mine === state && explain(mine, given, prediction), LONGER_REST - REST);
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
