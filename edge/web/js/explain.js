@@ -3,6 +3,7 @@
 // After Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014 (occlusion).
 
 import { largest } from "./answers.js";
+import { readReadings } from "./readings.js";
 import { sentencePlaces, wordPlaces } from "./text.js";
 
 /** Words of a text that are left out one by one, at most. */
@@ -91,7 +92,7 @@ export function unitsOf(input, raw) {
         without: () => ({ .../** @type {object} */ (raw), [name]: null }),
       }));
     case "series":
-      return [];
+      return unitsOfSeries(input, raw);
   }
 }
 
@@ -144,14 +145,53 @@ function unitsOfImage({ size, mean, grids }, { data, shape }) {
 }
 
 /**
+ * A moment of a series is left out by putting the mean of each channel in its place.
+ *
+ * @param {import("./series.js").SeriesInput} input
+ * @param {unknown} raw
+ * @returns {Unit[]}
+ */
+function unitsOfSeries({ columns, missing }, raw) {
+  const data = readReadings(raw, columns, missing);
+  const [channels, count] = [columns.length, data.length / columns.length];
+  const means = columns.map((_, channel) => {
+    let sum = 0;
+    for (let place = channel; place < data.length; place += channels) sum += data[place];
+    return sum / count;
+  });
+  return moments(count).map(({ from, to }) => {
+    const inside = (/** @type {number} */ place) => place >= from * channels && place < to * channels;
+    const without = () => ({
+      data: data.map((value, place) => (inside(place) ? means[place % channels] : value)),
+      shape: [count, channels],
+    });
+    return { granularity: "moment", place: { from, to }, without };
+  });
+}
+
+/**
+ * Return the moments that something is cut into.
+ *
+ * @param {number} count readings.
+ */
+function moments(count) {
+  const edge = (/** @type {number} */ place) => Math.round((place * count) / Math.min(MOMENTS, count));
+  return Array.from({ length: Math.min(MOMENTS, count) }, (_, moment) => ({
+    from: edge(moment),
+    to: edge(moment + 1),
+  }));
+}
+
+/**
  * A moment of a recording is left out by silence.
  *
  * @param {Float32Array} readings
  * @returns {Unit[]}
  */
 function unitsOfRecording(readings) {
-  return Array.from({ length: Math.min(MOMENTS, readings.length) }, (_, moment) => {
-    const [from, to] = [moment, moment + 1].map((place) => Math.round((place * readings.length) / MOMENTS));
-    return { granularity: "moment", place: { from, to }, without: () => Float32Array.from(readings).fill(0, from, to) };
-  });
+  return moments(readings.length).map(({ from, to }) => ({
+    granularity: "moment",
+    place: { from, to },
+    without: () => Float32Array.from(readings).fill(0, from, to),
+  }));
 }

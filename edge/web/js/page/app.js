@@ -99,7 +99,8 @@ async function explain(mine, given, prediction) {
   if (!running) return;
   const { manifest } = running.bundle;
   const target = targetOf(manifest, prediction);
-  if (!target) return clearMattered("This is told for labels and numbers, not for forecasts.");
+  if (!target)
+    return clearMattered("This is told for labels and numbers, not for forecasts and labels of single samples.");
   const begin = performance.now();
   /** @type {import("../explain.js").Weighed[]} */
   const found = [];

@@ -157,6 +157,7 @@ function placed({ from = 0, to = 0, row = 0, column = 0, name }, raw, input) {
   if (input?.kind === "text") return shortened(raw.slice(from, to).replace(/\s+/g, " "));
   if (input?.kind === "audio")
     return [from, to].map((place) => (place / input.spectrum.rate).toFixed(2)).join("–") + " s";
+  if (input?.kind === "series") return `readings ${from}–${to - 1}`;
   return name ?? `row ${row + 1}, column ${column + 1}`;
 }
 
