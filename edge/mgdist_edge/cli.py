@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _verb(verbs, "show", _show, "say what is in a bundle")
     web = verbs.add_parser("web", help="serve the page that runs bundles in a browser", description=_web.__doc__)
     web.add_argument("bundles", metavar="BUNDLE", type=Path, nargs="*", help="that the page offers; any can be opened")
-    web.add_argument("--port", metavar="N", type=int, default=8000, help="on 127.0.0.1; 0: any; default 8000")
+    web.add_argument("--port", metavar="N", type=_port, default=8000, help="on 127.0.0.1; 0: any; default 8000")
     web.add_argument("--page", metavar="FOLDER", type=Path, help="where the page lies, if not beside this program")
     web.set_defaults(verb=_web)
     return parser
@@ -82,6 +82,12 @@ def _verb(
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1024; got {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 65535; got {text!r}")
     return int(text)
 
 

@@ -113,6 +113,13 @@ def test_what_is_wrong_is_told_in_one_line(small: Bundle, tmp_path: Path, capsys
     )
 
 
+def test_a_port_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["web", "--port", "70000"])
+    assert caught.value.code == 2
+    assert "argument --port: expected a whole number from 0 to 65535; got '70000'" in capsys.readouterr().err
+
+
 def test_a_page_that_is_not_whole_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = line(["--page", str(tmp_path)], capsys)
     expected = f"{tmp_path}: expected the page there; got no index.html; name its folder with --page"

@@ -81,12 +81,18 @@ async function answer(mine) {
     const prediction = await predictor.predict(given);
     if (mine !== state) return;
     showAnswer(prediction, predictor.bundle.file.length);
-    setTimeout(() => mine === state && explain(mine, given, prediction), LONGER_REST - REST);
+    setTimeout(() => mine === state && explain(mine, given, prediction).catch(unexplained), LONGER_REST - REST);
   } catch (error) {
     if (!(error instanceof EdgeError)) throw error;
     showWrong(error.message);
     clearMattered("There is no answer to explain.");
   }
+}
+
+/** @param {unknown} error */
+function unexplained(error) {
+  if (!(error instanceof EdgeError)) throw error;
+  clearMattered(error.message);
 }
 
 /**
