@@ -17,6 +17,8 @@ app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="From one YAML job to a multi-granularity model that runs on a device.",
 )  # fmt: skip
+keys = typer.Typer(help="Keys that bundles are signed with.", rich_markup_mode=None)
+app.add_typer(keys, name="keys", no_args_is_help=True)
 
 STOPPED = 130
 """Exit code after Ctrl-C, which is what typer makes of it."""
@@ -129,6 +131,31 @@ def export(
     laid = [f"{path}={json.dumps(value)}" for path, value in given.items() if value is not None]
     console = _console()
     show(carry_out(load_export(model, [*laid, *overrides]), console, fresh=fresh), console)
+
+
+@app.command()
+def sign(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="the .tflite file")],
+    key: Annotated[Path, typer.Option(metavar="KEY", help="private key of mgdist keys new")],
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="write there, and leave BUNDLE as it is")] = None,
+) -> None:
+    """Sign a bundle, so that a device can refuse what others made."""
+    from mgdist.export.sign import sign as carry_out
+
+    done = carry_out(bundle, key, to)
+    typer.echo(f"{done.path}: signed with key {done.signer}")
+
+
+@keys.command()
+def new(
+    place: Annotated[Path, typer.Argument(metavar="PLACE", help="a folder, or the file of the private key")],
+) -> None:
+    """Make a private key to sign bundles with, and a public one for devices."""
+    from mgdist.export.sign import new_keys
+
+    private, public, name = new_keys(place)
+    typer.echo(f"{private}: private key {name}; keep it secret, and off devices")
+    typer.echo(f"{public}: public key {name}; for devices: mgdist-edge ... --require-signature {public.name}")
 
 
 def _console() -> "Console":

@@ -46,7 +46,7 @@ class Bench:
     threads: int
 
 
-def bench(path: Path, examples: Path, *, threads: int, started: float) -> Bench:
+def bench(path: Path, examples: Path, *, threads: int, started: float, require_signature: Path | None = None) -> Bench:
     """Load a bundle in this process and time it on examples, each once and from the start.
 
     Args:
@@ -54,8 +54,10 @@ def bench(path: Path, examples: Path, *, threads: int, started: float) -> Bench:
         examples: a file of at least one; they are read one at a time, so that they do not count as memory.
         threads: of the interpreter.
         started: ``perf_counter()`` at the start of the program.
+        require_signature: file of public keys, one of which must have signed the bundle.
     """
-    predictor = load(path, threads=threads)
+    # Without the golden examples: of those the first prediction must not be the second.
+    predictor = load(path, threads=threads, require_signature=require_signature, replay=False)
     first, cold = 0.0, 0.0
     times: list[tuple[float, float]] = []
     for document in read_file(examples, predictor.bundle.manifest.inputs):

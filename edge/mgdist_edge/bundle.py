@@ -1,23 +1,25 @@
 """The bundle: one .tflite file with all that a device needs, checked before any interpreter sees it.
 
 A damaged flatbuffer can crash a process or, worse, answer wrongly, so the file is proved whole first: its archive's
-comment seals every byte before it, and its manifest holds the hash of each part.
+comment seals every byte before it, and its manifest holds the hash of each part. Where a signature is asked for, that
+is checked before anything in the archive is read.
 """
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
-from mgdist_edge.archive import LARGEST, End, Member, damaged, end_size, pack, read_directory, read_end
+from mgdist_edge.archive import Member, damaged, pack, read_directory
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields
 from mgdist_edge.golden import Golden, read_golden
-from mgdist_edge.manifest import Manifest, parse_manifest, read_manifest, read_parts, require_known
+from mgdist_edge.manifest import Manifest, parse_manifest, read_manifest, read_parts
+from mgdist_edge.seal import Seal, read_seal
+from mgdist_edge.signature import PublicKeys
 
 LIMITS = {
     "manifest.json": 16 * 2**20,
@@ -30,8 +32,6 @@ LIMITS = {
 inputs, each that reads text has a tokenizer of its own: ``tokenizer.title.json``."""
 
 _REQUIRED = ("manifest.json", "labels.txt", "golden.json")
-_SEAL = re.compile(rb"mgdist-bundle-([1-9][0-9]{0,8}) [ -~]*\Z")
-_SEAL_SIZE = len("mgdist-bundle-1 sha256=") + 64
 _CHUNK = 2**20
 
 
@@ -45,6 +45,9 @@ class Bundle:
         manifest: what it says of itself.
         golden: examples to prove a device right.
         readme: the model card, in Markdown.
+        sha256: of the file, as its seal says.
+        signer: id of the key that it claims to be signed with; None of an unsigned one. It was proved if
+            a signature was asked for.
         version: which file it was: device, inode, bytes, time of change.
     """
 
@@ -53,21 +56,30 @@ class Bundle:
     manifest: Manifest
     golden: Golden
     readme: str | None
+    sha256: str
+    signer: str | None
     version: tuple[int, int, int, int]
 
     @classmethod
-    def open(cls, path: str | Path) -> "Bundle":
+    def open(cls, path: str | Path, require_signature: str | Path | None = None) -> "Bundle":
         """Open and check a file.
 
+        Args:
+            path: of the file.
+            require_signature: file of public keys, one of which must have signed it; None: none need have.
+
         Raises:
-            BundleError: it cannot be read, is damaged, is not a bundle, or is newer than this runtime.
+            BundleError: it cannot be read, is damaged, is not a bundle, is newer than this runtime, or is not signed
+                with such a key.
+            EdgeError: the keys cannot be read.
         """
         path = Path(path)
+        keys = None if require_signature is None else PublicKeys.read(require_signature)
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 raise BundleError(f"expected a file; got {'a directory' if path.is_dir() else 'something else'}")
             with path.open("rb") as file:
-                return cls(path, *examine(file), _version(file.fileno()))
+                return cls(path, *examine(file, keys), _version(file.fileno()))
         except OSError as error:
             raise BundleError(f"{path}: expected a bundle that can be read; got: {error.strerror}") from None
         except BundleError as error:
@@ -88,31 +100,29 @@ def _version(file: int | Path) -> tuple[int, int, int, int]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def seal(digest: str) -> bytes:
-    """Return the archive's comment for the sha256 of all bytes before the end record."""
-    return f"mgdist-bundle-1 sha256={digest}".encode()
-
-
-def examine(file: BufferedIOBase) -> tuple[int, Manifest, Golden, str | None]:
-    """Return the size of a file, its manifest, golden examples and model card, all checked.
+def examine(
+    file: BufferedIOBase, keys: PublicKeys | None = None
+) -> tuple[int, Manifest, Golden, str | None, str, str | None]:
+    """Return the size of a file, its manifest, golden examples, model card, hash and signer, all checked.
 
     Raises:
-        BundleError: it is damaged, is not a bundle, or is newer than this runtime.
+        BundleError: it is damaged, is not a bundle, is newer than this runtime, or none of the keys signed it.
     """
     size = file.seek(0, os.SEEK_END)
-    end, comment = _read_end(file, size)
+    seal = read_seal(file, size)
+    end = seal.end
     members = read_directory(_bytes(file, end.directory, end.size), end, LIMITS)
     start = members[0].header if members else end.directory
     if not 0 < start <= end.directory:
         raise damaged("its archive begins nowhere")
-    model = _require_seal(file, start, end, comment)
+    model = _require_seal(file, start, seal, keys)
     parts = _unpack(_bytes(file, start, end.directory + end.size - start), members, start)
     fields = parse_manifest(parts["manifest.json"])
     _require_parts(fields, parts, start, model)
     manifest = read_manifest(fields, parts)
     _require_labels(parts["labels.txt"], manifest)
     readme = parts["README.md"].decode("utf-8", "replace") if "README.md" in parts else None
-    return size, manifest, _golden(parts, manifest), readme
+    return size, manifest, _golden(parts, manifest), readme, seal.sha256, seal.signer
 
 
 def _golden(parts: Mapping[str, bytes], manifest: Manifest) -> Golden:
@@ -124,31 +134,20 @@ def _bytes(file: BufferedIOBase, start: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _read_end(file: BufferedIOBase, size: int) -> tuple[End, bytes]:
-    """Return the archive's end record and its comment, the seal."""
-    if _bytes(file, 4, 4) != b"TFL3":
-        raise BundleError("expected a bundle of mgdist, which is a TFLite model; got another kind of file")
-    if size > LARGEST:
-        raise BundleError(f"expected at most {LARGEST} bytes; got {size}")
-    tail = _bytes(file, max(0, size - 200), 200)
-    found = _SEAL.search(tail)
-    if found is None:
-        advice = "copy it again, or make a bundle with mgdist"
-        raise BundleError(f"expected a bundle of mgdist; got a TFLite model without one, or a file cut short; {advice}")
-    require_known(int(found[1]))
-    place = size - end_size(_SEAL_SIZE)
-    return read_end(_bytes(file, place, size - place), _SEAL_SIZE, place), tail[-_SEAL_SIZE:]
-
-
-def _require_seal(file: BufferedIOBase, start: int, end: End, comment: bytes) -> str:
+def _require_seal(file: BufferedIOBase, start: int, seal: Seal, keys: PublicKeys | None) -> str:
     """Hash the file once, in small pieces; return the hash of the model, which ends at byte ``start``."""
     file.seek(0)
     running = hashlib.sha256()
     _hash(file, running, start)
     model = running.hexdigest()
-    _hash(file, running, end.directory + end.size - start)
-    if seal(running.hexdigest()) != comment:
-        raise damaged(f"its sha256 is {running.hexdigest()[:12]}..., and its seal says {comment[-64:-52].decode()}...")
+    covered = seal.signature.end if seal.signature else start
+    _hash(file, running, covered - start)
+    digest = running.hexdigest()
+    _hash(file, running, seal.sealed - covered)
+    if running.hexdigest() != seal.sha256:
+        raise damaged(f"its sha256 is {running.hexdigest()[:12]}..., and its seal says {seal.sha256[:12]}...")
+    if keys is not None:
+        keys.require(seal.signature, digest)
     return model
 
 

@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--file", metavar="F", type=Path, help="one example; or .jsonl: one a line")
     source.add_argument("--stdin", action="store_true", help="read one text from standard input")
     predict.add_argument("--top", metavar="K", type=_count, help="show the K most probable labels")
+    predict.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
     bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
     bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
     for verb in (predict, bench):
@@ -75,6 +76,7 @@ def _verb(
 ) -> argparse.ArgumentParser:
     verb = verbs.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
     verb.add_argument("bundle", metavar="BUNDLE", type=Path, help="the .tflite file")
+    verb.add_argument("--require-signature", metavar="KEY", type=Path, help="refuse what this public key did not sign")
     verb.set_defaults(verb=run, started=perf_counter())
     return verb
 
@@ -95,7 +97,8 @@ def _predict(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.documents import naming
     from mgdist_edge.predictor import load
 
-    predictor = load(asked.bundle, threads=asked.threads)
+    signature, replay = asked.require_signature, not asked.no_replay
+    predictor = load(asked.bundle, threads=asked.threads, require_signature=signature, replay=replay)
     for document in _documents(asked, predictor.bundle.manifest.inputs):
         with naming(document):
             prediction = predictor.predict(document.raw)
@@ -146,7 +149,7 @@ def _selftest(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.predictor import load
     from mgdist_edge.selftest import require_passed, selftest
 
-    predictor = load(asked.bundle)
+    predictor = load(asked.bundle, require_signature=asked.require_signature, replay=False)
     result = selftest(predictor)
     require_passed(result, predictor)
     yield f"passed: {result}"
@@ -155,7 +158,9 @@ def _selftest(asked: argparse.Namespace) -> Iterator[str]:
 def _bench(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.bench import bench
 
-    result = vars(bench(asked.bundle, asked.file, threads=asked.threads, started=asked.started))
+    signature = asked.require_signature
+    found = bench(asked.bundle, asked.file, threads=asked.threads, started=asked.started, require_signature=signature)
+    result = vars(found)
     if asked.json:
         yield json.dumps(result)
     else:
@@ -166,7 +171,7 @@ def _show(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.bundle import Bundle
     from mgdist_edge.summary import summary
 
-    yield from summary(Bundle.open(asked.bundle))
+    yield from summary(Bundle.open(asked.bundle, asked.require_signature))
 
 
 def _web(asked: argparse.Namespace) -> Iterator[str]:

@@ -128,19 +128,19 @@ def parse_manifest(raw: bytes) -> Fields:
         BundleError: it is not JSON, or newer than this runtime.
     """
     fields = Fields.of(parse(raw, "manifest.json"), "manifest.json")
-    require_known(fields.whole("format", least=1, most=10**9))
+    require_known(fields.whole("format", least=1, most=10**9), FORMAT)
     return fields
 
 
-def require_known(version: int) -> None:
+def require_known(version: int, newest: int) -> None:
     """Refuse a format that this runtime does not know.
 
     Raises:
-        BundleError: it is newer.
+        BundleError: it is newer than ``newest``.
     """
-    if version > FORMAT:
+    if version > newest:
         upgrade = "upgrade with pip install --upgrade mgdist-edge"
-        raise BundleError(f"expected a bundle of format {FORMAT}; got format {version}, which is newer; {upgrade}")
+        raise BundleError(f"expected a bundle of format {newest}; got format {version}, which is newer; {upgrade}")
 
 
 def read_parts(fields: Fields) -> dict[str, Part]:

@@ -108,15 +108,25 @@ def _named(name: str, cut: Callable[[object], Views], raw: object) -> Views:
         raise InputError(f"{name}: {error}") from None
 
 
-def load(path: str | Path, *, threads: int = 1) -> Predictor:
+def load(
+    path: str | Path, *, threads: int = 1, require_signature: str | Path | None = None, replay: bool = True
+) -> Predictor:
     """Open a bundle, check it, and make it ready.
 
     Args:
         path: of the file.
         threads: of the interpreter; one is right for most devices.
+        require_signature: file of public keys, one of which must have signed the bundle; None: none need have.
+        replay: replay the golden examples when the file is loaded for the first time on this machine.
 
     Raises:
-        BundleError: the file is damaged, is not a bundle, or is newer than this runtime.
-        EdgeError: no LiteRT is installed.
+        BundleError: the file is damaged, is not a bundle, is newer than this runtime, or is not signed as required.
+        SelftestError: the golden examples give other results on this device.
+        EdgeError: no LiteRT is installed, or the keys cannot be read.
     """
-    return Predictor(Bundle.open(path), threads=threads)
+    predictor = Predictor(Bundle.open(path, require_signature), threads=threads)
+    if replay:
+        from mgdist_edge.replay import require_replayed  # which reads this module
+
+        require_replayed(predictor)
+    return predictor

@@ -4,6 +4,7 @@ Legend: T samples of a view, N units, S samples of a unit, C channels, W numbers
 sample's state, K outputs of a head.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -268,6 +269,12 @@ def _rows(values: NDArray[np.generic], start: int, count: int) -> NDArray[np.gen
     if len(rows) == count:
         return rows
     return np.concatenate([rows, np.zeros((count - len(rows), *values.shape[1:]), values.dtype)])
+
+
+def litert_version() -> str:
+    """Return which LiteRT runs here, and its version."""
+    names = ("ai_edge_litert", "tflite_runtime")
+    return " ".join(f"{each} {getattr(sys.modules[each], '__version__', '?')}" for each in names if each in sys.modules)
 
 
 def _interpreter(bundle: Bundle, threads: int) -> "Interpreter":

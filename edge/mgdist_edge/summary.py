@@ -27,6 +27,8 @@ def summary(bundle: Bundle) -> Iterator[str]:
         **{f"level {level.name}": _level(level) for level in manifest.levels},
         "method": manifest.method,
         "size": f"{bundle.size:,} bytes, of which the model {manifest.parts['model'].bytes:,}",
+        "sha256": bundle.sha256,
+        "signature": "none" if bundle.signer is None else f"claims key {bundle.signer}",
         "golden": f"{len(bundle.golden.examples)} examples, tolerance {bundle.golden.tolerance}",
         **{f"metric {name}": f"{value:g}" for name, value in manifest.metrics.items()},
         **{f"parity {name}": f"{value:g}" for name, value in manifest.parity.items()},

@@ -10,11 +10,12 @@ from pathlib import Path
 from mgdist.errors import ConvertError
 from mgdist.runs import write
 from mgdist_edge.archive import LARGEST, End, pack, pack_end
-from mgdist_edge.bundle import Bundle, examine, seal
+from mgdist_edge.bundle import Bundle, examine
 from mgdist_edge.errors import BundleError
 from mgdist_edge.golden import Golden
 from mgdist_edge.inputs import parts_of
 from mgdist_edge.manifest import Manifest, Part
+from mgdist_edge.seal import seal
 
 
 def bundle(

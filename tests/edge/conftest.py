@@ -1,7 +1,7 @@
 """A real bundle of a small network, made once a session."""
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -97,3 +97,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.fixture
 def trained() -> network.Network:
     return network.Network().eval()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remember what was replayed in a folder of the tests, not in that of the user."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from mgdist_edge.archive import End, pack, pack_end
-from mgdist_edge.bundle import seal
+from mgdist_edge.seal import seal
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from mgdist_edge.archive import End, pack_end
-from mgdist_edge.bundle import Bundle, seal
+from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import BundleError
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
+from mgdist_edge.seal import seal
 from mgdist_edge.tasks import Classify
 from tests.edge.conftest import LABELS, fitted, golden, manifest
 from tests.edge.damage import Pieces, sealed
@@ -159,7 +160,8 @@ def test_a_newer_bundle_asks_for_an_upgrade(pieces: Pieces, small: Bundle, tmp_p
     assert refusal(tmp_path / "newer.tflite", newer.packed()) == line
     # A newer seal may use another hash, and so have another length.
     whole = small.path.read_bytes()
-    assert refusal(tmp_path / "newer.tflite", whole[:-87] + b"mgdist-bundle-2 blake3=" + b"0" * 32) == line
+    line = line.replace("format 2", "format 3").replace("format 1", "format 2")
+    assert refusal(tmp_path / "newer.tflite", whole[:-87] + b"mgdist-bundle-3 blake3=" + b"0" * 32) == line
 
 
 def test_a_missing_file_a_directory_and_a_forbidden_one_say_so(tmp_path: Path, small: Bundle) -> None:
