@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from mgdist_edge import __version__
+from mgdist_edge import __version__, store_verbs
 from mgdist_edge.errors import EdgeError, InputError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--port", metavar="N", type=_port, default=8000, help="on 127.0.0.1; 0: any; default 8000")
     web.add_argument("--page", metavar="FOLDER", type=Path, help="where the page lies, if not beside this program")
     web.set_defaults(verb=_web)
+    store_verbs.add(verbs)
     return parser
 
 

@@ -23,3 +23,9 @@ class SelftestError(EdgeError):
     """The golden examples give other results on this device."""
 
     exit_code = 4
+
+
+class StoreError(EdgeError):
+    """The store of installed bundles cannot be written, is in use, or has no such version."""
+
+    exit_code = 5
