@@ -42,6 +42,7 @@ DeviceBench = Annotated[
 def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 - typer copies it
     """Print what a job would do: granularities and shapes, parameters, bytes, trials, phases."""
     from mgdist.data.inspect import inspect
+    from mgdist.export.sign import require_key
     from mgdist.job.load import load
     from mgdist.job.plan import plan
     from mgdist.report.plan import show
@@ -52,6 +53,7 @@ def check(job_file: JobFile, overrides: Overrides = []) -> None:  # noqa: B006 -
     show(planned, _console())
     inspect(job)
     teacher_of(job)
+    require_key(job)
     if planned.mistakes:
         raise JobError("\n".join(f"{job_file}: {mistake.path}: {mistake.message}" for mistake in planned.mistakes))
 

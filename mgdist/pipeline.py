@@ -7,6 +7,7 @@ from rich.console import Console
 from mgdist.cluster.connect import Connection
 from mgdist.compress.budget import Budget
 from mgdist.compress.choose import choose, way
+from mgdist.export.sign import require_key
 from mgdist.job.folds import at_fold, require_folds
 from mgdist.job.spec import Job
 from mgdist.report.folds import CrossValidation, write_folds
@@ -66,6 +67,7 @@ def _connection(job: Job, address: str | None) -> Connection:
 
 def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> Summary:
     """Do all stages of a job."""
+    require_key(job)
     with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train):
         line = Line(run, ray)
         teaching = teacher_of(job)  # one that cannot teach is told of before any work

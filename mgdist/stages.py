@@ -282,8 +282,12 @@ class Line:
     def bundle(
         self, best: Asked, contender: Contender, compressed: Done[tuple[Candidate, ...]], way: Sequence[Candidate]
     ) -> "Done[Shipped]":
-        """Pack what ships, the last on the way, and score it on the test split; link it into the run's folder."""
+        """Pack what ships, the last on the way, and score it on the test split.
+
+        It is linked into the run's folder, signed if a key is given.
+        """
         from mgdist.export.candidates import Shipped, ship
+        from mgdist.export.sign import sign
 
         def work(folder: Path) -> None:
             created, levels = self.run.folder.name, contender.converted.value.levels
@@ -291,9 +295,11 @@ class Line:
             ship(best, contender.data.value, levels, way, compressed.folder, outputs, created, folder)
 
         steps = [[each.method, each.step, each.sha256] for each in way]
-        given = [compressed.digest, best.name, best.run.license, steps]
+        given = [compressed.digest, best.name, best.run.license, steps, "with what is usual"]
         shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
         self.run.link(shipped.value.bundle)
+        if best.run.key is not None:
+            sign(self.run.folder / shipped.value.bundle.name, Path(best.run.key))
         return shipped
 
     def summary(

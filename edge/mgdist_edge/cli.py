@@ -12,7 +12,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from mgdist_edge import __version__, store_verbs
+from mgdist_edge import __version__, serve_verb, store_verbs
+from mgdist_edge.arguments import count
 from mgdist_edge.errors import EdgeError, InputError
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--text", metavar="T", help="the text itself, of a bundle that reads text")
     source.add_argument("--file", metavar="F", type=Path, help="one example; or .jsonl: one a line")
     source.add_argument("--stdin", action="store_true", help="read one text from standard input")
-    predict.add_argument("--top", metavar="K", type=_count, help="show the K most probable labels")
+    predict.add_argument("--top", metavar="K", type=count, help="show the K most probable labels")
     predict.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
     bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
     bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
     for verb in (predict, bench):
         verb.add_argument("--json", action="store_true", help="answer in JSON, one line each")
-        verb.add_argument("--threads", metavar="N", type=_count, default=1, help="of the interpreter; default 1")
+        verb.add_argument("--threads", metavar="N", type=count, default=1, help="of the interpreter; default 1")
     _verb(verbs, "selftest", _selftest, "replay the golden examples on this device")
     _verb(verbs, "show", _show, "say what is in a bundle")
     web = verbs.add_parser("web", help="serve the page that runs bundles in a browser", description=_web.__doc__)
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--page", metavar="FOLDER", type=Path, help="where the page lies, if not beside this program")
     web.set_defaults(verb=_web)
     store_verbs.add(verbs)
+    serve_verb.add(verbs)
     return parser
 
 
@@ -80,12 +82,6 @@ def _verb(
     verb.add_argument("--require-signature", metavar="KEY", type=Path, help="refuse what this public key did not sign")
     verb.set_defaults(verb=run, started=perf_counter())
     return verb
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1024; got {text!r}")
-    return int(text)
 
 
 def _port(text: str) -> int:
@@ -103,7 +99,11 @@ def _predict(asked: argparse.Namespace) -> Iterator[str]:
     for document in _documents(asked, predictor.bundle.manifest.inputs):
         with naming(document):
             prediction = predictor.predict(document.raw)
-        yield _as_json(prediction, asked.top) if asked.json else _as_text(prediction, asked.top or 1)
+        yield (
+            json.dumps(prediction.as_json(asked.top), ensure_ascii=False)
+            if asked.json
+            else _as_text(prediction, asked.top or 1)
+        )
 
 
 def _documents(asked: argparse.Namespace, inputs: "Mapping[str, Input]") -> "Iterator[Document]":
@@ -128,12 +128,6 @@ def _as_utf8(text: str) -> str:
         return text.encode().decode()
     except UnicodeEncodeError:
         raise InputError("--text: expected UTF-8 text; got other bytes; convert it, for instance with iconv") from None
-
-
-def _as_json(prediction: "Prediction", top: int | None) -> str:
-    said = {name: answer.as_json(top) for name, answer in prediction.answers.items()}
-    answer = next(iter(said.values())) if len(said) == 1 else said
-    return json.dumps({**answer, "milliseconds": round(prediction.milliseconds, 3)}, ensure_ascii=False)
 
 
 def _as_text(prediction: "Prediction", top: int) -> str:

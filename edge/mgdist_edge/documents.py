@@ -97,6 +97,15 @@ def _arrays(path: Path, inputs: Mapping[str, Input]) -> Handed:
     return arrays if len(inputs) > 1 else next(iter(arrays.values()))
 
 
+def read_json(raw: bytes, where: str, inputs: Mapping[str, Input]) -> Document:
+    """Return the example in some JSON, which is as a line of a ``.jsonl``; see :func:`read_file`.
+
+    Raises:
+        InputError: it is not such JSON.
+    """
+    return Document(_raw_of(_decoded(raw, where), where, inputs), where)
+
+
 def read_text(file: BinaryIO, where: str) -> Document:
     """Return all of a stream as one document.
 
@@ -124,7 +133,7 @@ def _json_lines(file: BinaryIO, path: str, inputs: Mapping[str, Input]) -> Itera
             raise InputError(f"{where}: expected a line of at most {LONGEST_LINE} bytes; got a longer one")
         if raw.strip():
             found = True
-            yield Document(_raw_of(_decoded(raw, where), where, inputs), where)
+            yield read_json(raw, where, inputs)
     if not found:
         raise InputError(f"{path}: expected at least one JSON line; got none")
 

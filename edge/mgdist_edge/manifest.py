@@ -11,6 +11,7 @@ from mgdist_edge.inputs import Input, read_input
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Task, labels_of, read_task, task_json
 from mgdist_edge.text import TextInput
+from mgdist_edge.usual import Usual, read_usual, usual_json
 
 FORMAT = 1
 """Version of the bundle's layout; a newer one is refused."""
@@ -80,6 +81,7 @@ class Manifest:
         metrics: measured on the model that ships, such as ``accuracy``.
         parity: how far the device model is from the trained one.
         parts: what the file consists of; ``model`` is the flatbuffer.
+        usual: what the answers of a head look like where it was trained, by head; none of those that give numbers.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Manifest:
     metrics: Mapping[str, float]
     parity: Mapping[str, float]
     parts: Mapping[str, Part] = field(default_factory=dict)
+    usual: Mapping[str, Usual] = field(default_factory=dict)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -118,7 +121,7 @@ class Manifest:
             "metrics": dict(self.metrics),
             "parity": dict(self.parity),
             "parts": {name: vars(part) for name, part in self.parts.items()},
-        }
+        } | ({"usual": usual_json(self.usual)} if self.usual else {})
 
 
 def parse_manifest(raw: bytes) -> Fields:
@@ -193,6 +196,7 @@ def read_manifest(fields: Fields, parts: Mapping[str, bytes]) -> Manifest:
         metrics=_read_numbers(fields.inner("metrics")),
         parity=_read_numbers(fields.inner("parity")),
         parts=read_parts(fields),
+        usual=read_usual(fields.inner("usual"), tasks) if "usual" in fields.values else {},
     )
 
 

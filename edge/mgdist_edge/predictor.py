@@ -46,6 +46,12 @@ class Prediction:
         """The probability of every label, in the order of the manifest."""
         return self._label().probabilities
 
+    def as_json(self, top: int | None = None) -> dict[str, object]:
+        """Return it for a machine; with the ``top`` most probable labels only, where a number is given."""
+        said = {name: answer.as_json(top) for name, answer in self.answers.items()}
+        answer = next(iter(said.values())) if len(said) == 1 else said
+        return {**answer, "milliseconds": round(self.milliseconds, 3)}
+
     def _label(self) -> Label:
         if not isinstance(self.answer, Label):
             raise AttributeError(f"expected a bundle that classifies; got {type(self.answer).__name__}; read .answer")

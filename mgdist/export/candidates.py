@@ -22,6 +22,7 @@ from mgdist.export.card import card
 from mgdist.export.litert_route import Converted
 from mgdist.export.measure import Measuring, Weighed, bundle_path, flatbuffer, golden_of, manifest_of, outputs_path
 from mgdist.export.measured import Measured
+from mgdist.export.usual import usual
 from mgdist.export.verify import answers, parity
 from mgdist.job.compress import Method
 from mgdist.job.device import DeviceSpec
@@ -185,12 +186,14 @@ def ship(
     device = answers(packed, dataset.test)
     test, compared = score(dataset.tasks, device, dataset.test.targets), parity(dataset.tasks, device, trained)
     metrics = {**named(test), "valid_quality": chosen.quality, "latency_seconds": chosen.latency}
+    outputs = dict(np.load(outputs_path(source, chosen.method)))
     manifest = replace(
         manifest_of(job, dataset, levels, chosen.method, created),
         metrics=metrics,
         parity=asdict(compared),
+        usual=usual(dataset.tasks, dataset.train.targets, outputs),
     )
-    golden = golden_of(dataset.valid, dict(np.load(outputs_path(source, chosen.method))))
+    golden = golden_of(dataset.valid, outputs)
     name = f"{job.name}.tflite"
     bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job, way))
     told = {"bundle": name, "method": chosen.method, "step": chosen.step}

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mgdist.errors import ConvertError, JobError
+from mgdist.job.spec import Job
 from mgdist.runs import write
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import BundleError
@@ -74,6 +75,16 @@ def read_key(path: Path) -> Ed25519PrivateKey:
         expected = "an Ed25519 private key in PEM, without a password"
         raise JobError(f"{path}: expected {expected}; got something else; make one: mgdist keys new")
     return key
+
+
+def require_key(job: Job) -> None:
+    """Refuse a job whose key cannot be read, before anything is trained.
+
+    Raises:
+        JobError: as :func:`read_key`.
+    """
+    if job.run.key is not None:
+        read_key(Path(job.run.key))
 
 
 def sign(path: Path, key: Path, destination: Path | None = None) -> Bundle:

@@ -11,7 +11,7 @@ from mgdist.job.device import DeviceSpec
 from mgdist.job.encoders import LevelSpec
 from mgdist.job.model import ModelSpec
 from mgdist.job.search import SearchSpec
-from mgdist.job.strict import Spec
+from mgdist.job.strict import Folder, Spec
 from mgdist.job.task import ClassifySpec, Head, SeveralSpec, TagSpec, Task, heads_of
 from mgdist.job.train import TrainSpec
 from mgdist_edge.names import ONLY_INPUT
@@ -25,6 +25,9 @@ class RunSpec(Spec):
     """a run is written to folder/name/time"""
     license: str | None = None
     """licence of the model, copied into the bundle"""
+    key: Folder | None = None
+    """file of a private key, of `mgdist keys new`, that the bundle in the run's folder is signed with; null: it is not
+    signed"""
 
 
 class Job(Spec):

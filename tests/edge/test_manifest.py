@@ -12,7 +12,26 @@ UNFIT = (
     "manifest.json: network.levels: expected the levels of the inputs, [('word', 'input', 'ids', 12), "
     "('sentence', 'input', 'units', 6), ('paragraph', 'input', 'units', 5)]; got [('"
 )
+USUAL = {"trained": [0.25] * 4, "answered": [0.25] * 4, "confidence": [0.1] * 10}
 WRONG = [
+    ("usual", [], "manifest.json: usual: expected an object; got []"),
+    ("usual", {"other": USUAL}, "manifest.json: usual: expected heads of tasks; got other; make the bundle again"),
+    ("usual", {"answer": {}}, "manifest.json: usual.answer.trained: expected a list of 4 to 4 values; got nothing"),
+    (
+        "usual",
+        {"answer": {**USUAL, "answered": [0.25] * 3}},
+        "manifest.json: usual.answer.answered: expected a list of 4 to 4 values; got [0.25",
+    ),
+    (
+        "usual",
+        {"answer": {**USUAL, "confidence": [0.2] * 10}},
+        "manifest.json: usual.answer.confidence: expected shares that sum to 1; got others; make the bundle again",
+    ),
+    (
+        "usual",
+        {"answer": {**USUAL, "trained": [2, -1, 0, 0]}},
+        "manifest.json: usual.answer.trained: expected shares that sum to 1; got others",
+    ),
     ("format", "1", "manifest.json: format: expected a whole number from 1 to 1000000000; got '1'"),
     ("format", 0, "manifest.json: format: expected a whole number from 1 to 1000000000; got 0"),
     ("format", None, "manifest.json: format: expected a whole number"),

@@ -98,6 +98,19 @@ def test_what_ships_tells_its_numbers_its_data_and_its_job(compressed: Compresse
     assert manifest.inputs == compressed.dataset.inputs
 
 
+def test_what_ships_tells_what_its_answers_usually_look_like(compressed: Compressed, shipped: Shipped) -> None:
+    found, data = Bundle.open(shipped.bundle).manifest, compressed.dataset
+    usual, predictor = found.usual[ONLY_HEAD], load(shipped.bundle)
+    trained = np.bincount(data.train.targets[ONLY_HEAD], minlength=len(data.labels)) / len(data.train)
+    assert usual.trained == pytest.approx(trained, abs=1e-6)
+    answers = [predictor.predict(text) for text in data.valid.raws[ONLY_INPUT]]
+    counts = [sum(each.label == label for each in answers) for label in data.labels]
+    assert usual.answered == pytest.approx(np.array(counts) / len(answers), abs=1e-6)
+    tenths = [sum(int(10 * each.probability) == place for each in answers) for place in range(9)]
+    assert usual.confidence[:9] == pytest.approx(np.array(tenths) / len(answers), abs=1e-6)
+    assert sum(usual.confidence) == pytest.approx(1)
+
+
 def test_what_ships_passes_its_selftest(shipped: Shipped) -> None:
     predictor = load(shipped.bundle)
     require_passed(selftest(predictor), predictor)
