@@ -53,11 +53,12 @@ class Head(nn.Module):
 def learned(level: Level, samples: NDArray[np.float32], labels: list[int], *, flat: bool) -> tuple[Unit, Head]:
     """Return a network that learned to tell units (N, S, C) apart."""
     torch.manual_seed(1)
+    torch.set_num_threads(1)  # so that the same is learned each time
     unit = Unit(level.length, level.channels, flat=flat)
     head = Head(level.name, 1 + max(labels))
     optimizer = torch.optim.Adam([*unit.parameters(), *head.parameters()], 0.01)
     read, targets = torch.tensor(samples), torch.tensor(labels)
-    for _ in range(150):
+    for _ in range(300):
         optimizer.zero_grad()
         logits = head.linear(unit(read)["vectors"])
         nn.functional.cross_entropy(logits, targets).backward()

@@ -17,7 +17,7 @@ import { MARKS, readWordpiece } from "./wordpiece.js";
  *   import("./audio.js").AudioInput | import("./table.js").TableInput} Input
  */
 
-const KINDS = /** @type {const} */ (["text", "image", "series", "audio", "table"]);
+const KINDS = /** @type {const} */ (["text", "image", "series", "audio", "table", "array"]);
 const LEVELS = ["word", "sentence", "paragraph"];
 const ONLY_INPUT = "input";
 const [PADDING, UNKNOWN] = ["<PAD>", "<UNKNOWN>"];
@@ -70,6 +70,8 @@ export function readInput(name, asked, parts) {
       return readAudio(asked);
     case "table":
       return readTable(asked);
+    case "array":
+      throw new BundleError(`${asked.where}.kind: the page cannot read arrays; ask mgdist-edge`);
   }
 }
 
