@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,12 @@ def appeared(told: Path) -> int:
 def ends(process: int) -> bool:
     until = time.monotonic() + 10
     while time.monotonic() < until:
-        state = Path(f"/proc/{process}/stat")
-        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+        about = Path(f"/proc/{process}")
+        with suppress(OSError):  # it may go while it is looked at
+            dead = (about / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            if dead and len(list((about / "task").iterdir())) == 1:  # its other threads may take a moment longer
+                return True
+        if not about.exists():
             return True
         time.sleep(0.01)
     return False
