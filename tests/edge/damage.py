@@ -32,7 +32,7 @@ class Pieces:
 
     def with_member(self, name: str, data: bytes) -> "Pieces":
         """Return it with another member, whose hash the manifest holds."""
-        return Pieces(self.model, {**self.members, name: data})._listed()
+        return Pieces(self.model, {**self.members, name: data}).listed()
 
     def with_manifest(self, change: Callable[[dict], object]) -> "Pieces":
         """Return it with another manifest."""
@@ -40,7 +40,7 @@ class Pieces:
         change(manifest)
         return Pieces(self.model, {**self.members, "manifest.json": json.dumps(manifest).encode()})
 
-    def _listed(self) -> "Pieces":
+    def listed(self) -> "Pieces":
         parts = {"model": self.model, **self.members}
         del parts["manifest.json"]
         listed = {name: {"bytes": len(p), "sha256": hashlib.sha256(p).hexdigest()} for name, p in parts.items()}

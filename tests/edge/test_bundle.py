@@ -17,6 +17,7 @@ from mgdist_edge.seal import seal
 from mgdist_edge.tasks import Classify
 from tests.edge.conftest import LABELS, fitted, golden, manifest
 from tests.edge.damage import Pieces, sealed
+from tests.edge.damages import TO_BYTES
 
 DAMAGES = 400
 
@@ -49,50 +50,10 @@ def test_a_bundle_says_what_was_packed(small: Bundle) -> None:
     assert small.manifest.labels == LABELS
 
 
-def flipped(content: bytearray, random: np.random.Generator) -> bytes:
-    place = int(random.integers(len(content)))
-    content[place] ^= 1 << int(random.integers(8))
-    return bytes(content)
-
-
-def cut_short(content: bytearray, random: np.random.Generator) -> bytes:
-    return bytes(content[: int(random.integers(len(content)))])
-
-
-def zeroed_tail(content: bytearray, random: np.random.Generator) -> bytes:
-    count = int(random.integers(1, len(content)))
-    return bytes(content[:-count]) + bytes(count)
-
-
-def extended(content: bytearray, random: np.random.Generator) -> bytes:
-    return bytes(content) + random.bytes(int(random.integers(1, 200)))
-
-
-def exchanged(content: bytearray, random: np.random.Generator) -> bytes:
-    size = int(random.integers(1, 2000))
-    one, other = sorted(random.choice(len(content) - size, 2, replace=False).tolist())
-    content[one : one + size], content[other : other + size] = content[other : other + size], content[one : one + size]
-    return bytes(content)
-
-
-def overwritten(content: bytearray, random: np.random.Generator) -> bytes:
-    size = int(random.integers(1, 5000))
-    place = int(random.integers(len(content)))
-    content[place : place + size] = random.bytes(size)
-    return bytes(content)
-
-
-def tail_flipped(content: bytearray, random: np.random.Generator) -> bytes:
-    """Flip a bit of the directory, the end record, or the seal."""
-    place = len(content) - 1 - int(random.integers(500))
-    content[place] ^= 1 << int(random.integers(8))
-    return bytes(content)
-
-
 @pytest.mark.parametrize(
     "damage",
-    [flipped, cut_short, zeroed_tail, extended, exchanged, overwritten, tail_flipped],
-    ids=lambda f: f.__name__,
+    TO_BYTES.values(),
+    ids=TO_BYTES,
 )
 def test_every_damage_is_refused_with_one_line(small: Bundle, tmp_path: Path, damage: object) -> None:
     whole = small.path.read_bytes()
