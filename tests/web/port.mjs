@@ -33,9 +33,17 @@ const ANSWERS = {
   },
   views: ({ input, raw }) => {
     if (!inputs.has(input)) inputs.set(input, read(JSON.parse(input)));
-    const { samples, lengths, standing } = viewsOf(inputs.get(input), readRaw(new Fields({ raw }, "raw"), "raw"));
+    const { samples, lengths, standing, whole } = viewsOf(
+      inputs.get(input),
+      readRaw(new Fields({ raw }, "raw"), "raw"),
+    );
     const plain = samples.map((each) => each && { data: Array.from(each.data), channels: each.channels });
-    return { samples: plain, lengths, standing: standing && [Array.from(standing.factor), Array.from(standing.shift)] };
+    return {
+      samples: plain,
+      lengths,
+      standing: standing && [Array.from(standing.factor), Array.from(standing.shift)],
+      whole: whole && Array.from(whole.data),
+    };
   },
 };
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput, LevelOut
 from mgdist_edge.cover import cover
 from mgdist_edge.image import ImageInput
@@ -145,6 +146,22 @@ def test_rows_become_the_same_samples() -> None:
     ]
     rows += [test_table.row(when=when) for when in ("1999-12-31T23:59Z", "2024-02-29 05:06:07.5+02:30", "")]
     compare([(fitted, each) for each in rows])  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("fitted", [ArrayInput((1, 2, 3), "float32", 255.0), ArrayInput((6,), "int32")])
+def test_arrays_are_handed_on_alike(fitted: ArrayInput) -> None:
+    raws = [
+        np.arange(6, dtype=np.uint8).reshape(fitted.shape),
+        np.arange(6, dtype=np.float32),
+        np.arange(6).astype("i2"),
+    ]
+    for raw, answer in zip(raws, ask(views_of(fitted, raw) for raw in raws), strict=True):
+        (expected,) = fitted.views(raw).samples
+        assert expected is not None
+        assert answer["found"]["lengths"] == []
+        np.testing.assert_array_equal(np.array(answer["found"]["whole"], expected.dtype), expected.ravel())
+    wrong = [np.zeros((3, 2), np.float32), np.full(6, np.nan, np.float32)]
+    assert [answer["error"] for answer in ask(views_of(fitted, raw) for raw in wrong)] == ["InputError"] * 2
 
 
 def test_units_are_covered_by_the_same_calls() -> None:

@@ -93,6 +93,8 @@ export function unitsOf(input, raw) {
       }));
     case "series":
       return unitsOfSeries(input, raw);
+    case "array":
+      return [];
   }
 }
 

@@ -1,5 +1,6 @@
 // The fitted inputs in a bundle: a few fields of the manifest, and tokenizer.json where one reads text.
 
+import { arrayViews, readArray } from "./array.js";
 import { audioViews, readAudio } from "./audio.js";
 import { BundleError } from "./errors.js";
 import { Fields, isWhole, parse } from "./fields.js";
@@ -14,7 +15,7 @@ import { MARKS, readWordpiece } from "./wordpiece.js";
  * What turns raw into views.
  *
  * @typedef {import("./text.js").TextInput | import("./image.js").ImageInput | import("./series.js").SeriesInput |
- *   import("./audio.js").AudioInput | import("./table.js").TableInput} Input
+ *   import("./audio.js").AudioInput | import("./table.js").TableInput | import("./array.js").ArrayInput} Input
  */
 
 const KINDS = /** @type {const} */ (["text", "image", "series", "audio", "table", "array"]);
@@ -43,6 +44,8 @@ export function viewsOf(input, raw) {
       return audioViews(input, raw);
     case "table":
       return tableViews(input, raw);
+    case "array":
+      return arrayViews(input, raw);
   }
 }
 
@@ -71,7 +74,7 @@ export function readInput(name, asked, parts) {
     case "table":
       return readTable(asked);
     case "array":
-      throw new BundleError(`${asked.where}.kind: the page cannot read arrays; ask mgdist-edge`);
+      return readArray(asked);
   }
 }
 

@@ -112,7 +112,7 @@ export function readManifest(fields, parts) {
   }
   requireFiner(tasks, heads.where);
   const network = fields.inner("network");
-  const levels = network.many("levels", 1, 8 * MOST_PARTS, (listed, place) => readLevel(listed.inner(place)));
+  const levels = network.many("levels", 0, 8 * MOST_PARTS, (listed, place) => readLevel(listed.inner(place)));
   requireChains(inputs, levels);
   requireStates(tasks, levels);
   const said = fields.inner("versions");

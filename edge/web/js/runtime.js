@@ -125,6 +125,9 @@ export class Runtime {
       if (found.states) states.set(level, found.states);
       finer = found.vectors;
     }
+    for (const [name, { whole }] of views) {
+      if (whole) summaries[name] = { data: whole.data, shape: [1, ...whole.shape] };
+    }
     const whole = [...this.manifest.tasks.values()].some((task) => task.kind !== "tag");
     const outputs = whole ? await this.#call(HEAD, summaries) : new Map();
     return new Map([...outputs, ...(await this.#tagged(states, views))]);

@@ -45,7 +45,7 @@ export function requirePromised(model, manifest) {
  *
  * @param {import("./manifest.js").Manifest} manifest
  */
-function promised({ levels, tasks }) {
+function promised({ levels, tasks, inputs }) {
   /** @type {Map<string, {reads: Record<string, number[]>, gives: Record<string, number[]>}>} */
   const found = new Map();
   for (const level of levels) {
@@ -60,7 +60,7 @@ function promised({ levels, tasks }) {
   const [tags, whole] = [true, false].map((tag) => [...tasks].filter(([, task]) => (task.kind === "tag") === tag));
   if (whole.length) {
     found.set(HEAD, {
-      reads: Object.fromEntries(levels.map((level) => [level.key, [1, level.width]])),
+      reads: Object.fromEntries([...levels.map((level) => [level.key, [1, level.width]]), ...arrays(inputs)]),
       gives: Object.fromEntries(whole.map(([name, task]) => [name, [1, headOutputs(task)]])),
     });
   }
@@ -73,4 +73,13 @@ function promised({ levels, tasks }) {
     });
   }
   return found;
+}
+
+/**
+ * Return the shapes of the arrays that the head reads as they are, by input.
+ *
+ * @param {import("./manifest.js").Manifest["inputs"]} inputs
+ */
+function arrays(inputs) {
+  return [...inputs].flatMap(([name, input]) => (input.kind === "array" ? [[name, [1, ...input.shape]]] : []));
 }

@@ -15,6 +15,7 @@
  * @property {(Samples | null)[]} samples for each level, finest first: its raw view in reading order; null where it
  *   builds on the level before it.
  * @property {number[][]} lengths for each level, how many samples each of its N units holds.
+ * @property {import("./tensors.js").Filled} [whole] what the head reads as it is, without units.
  * @property {{factor: Float32Array, shift: Float32Array}} [standing] of a series, what its forecasts are multiplied by,
  *   and what is added then, of each channel.
  */

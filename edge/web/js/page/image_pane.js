@@ -9,7 +9,7 @@ import { drawPixels } from "./picture.js";
 
 /**
  * @param {string} name
- * @param {import("../image.js").ImageInput} input
+ * @param {Pick<import("../image.js").ImageInput, "size" | "mean" | "resize">} input
  * @param {import("../raws.js").Numeric[]} examples
  * @param {() => void} changed
  * @returns {import("./panes.js").Pane}
@@ -69,7 +69,7 @@ export function imagePane(name, input, examples, changed) {
 /**
  * Return a board whose drawing is framed as the examples are.
  *
- * @param {import("../image.js").ImageInput} input
+ * @param {Pick<import("../image.js").ImageInput, "size" | "mean" | "resize">} input
  * @param {import("../raws.js").Numeric[]} examples
  * @param {(data: Uint8Array | null) => void} take
  */

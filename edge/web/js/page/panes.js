@@ -1,5 +1,6 @@
 // Where a person hands in a raw value: one pane for each input of a bundle.
 
+import { arrayPane } from "./array_pane.js";
 import { audioPane } from "./audio_pane.js";
 import { el } from "./elements.js";
 import { imagePane } from "./image_pane.js";
@@ -57,6 +58,8 @@ function build(name, input, examples, changed) {
       return imagePane(name, input, /** @type {import("../raws.js").Numeric[]} */ (examples), changed);
     case "audio":
       return audioPane(name, input, changed);
+    case "array":
+      return arrayPane(name, input, /** @type {import("../raws.js").Numeric[]} */ (examples), changed);
     case "series":
     case "table":
       return valuesPane(name, input, changed);

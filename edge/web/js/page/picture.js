@@ -9,7 +9,7 @@ const DIM = 64;
  * Return a canvas that shows pixels, and lays a tint on some squares.
  *
  * @param {import("../raws.js").Numeric} raw of the input's size.
- * @param {import("../image.js").ImageInput} input
+ * @param {Pick<import("../image.js").ImageInput, "size" | "mean">} input
  * @param {{place: import("../explain.js").Place, share: number}[]} weights shares from -1 to 1.
  * @param {string} label
  */

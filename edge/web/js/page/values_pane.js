@@ -1,12 +1,18 @@
-// The pane of a table's row, or of a series: values as JSON, or as lines with commas.
+// The pane of a table's row, of a series, or of an array: values as JSON, or as lines with commas.
 
 import { EdgeError } from "../errors.js";
 import { readValues } from "../values.js";
 import { el } from "./elements.js";
 
 /**
+ * @typedef {import("../series.js").SeriesInput | import("../table.js").TableInput | import("../array.js").ArrayInput} Input
+ */
+
+const NAMES = { table: "Row", series: "Series", array: "Array" };
+
+/**
  * @param {string} name
- * @param {import("../series.js").SeriesInput | import("../table.js").TableInput} input
+ * @param {Input} input
  * @param {() => void} changed
  * @returns {import("./panes.js").Pane}
  */
@@ -25,7 +31,7 @@ export function valuesPane(name, input, changed) {
     wrong.hidden = true;
     if (!area.value.trim()) return null;
     try {
-      return readValues(area.value, input.kind);
+      return readValues(area.value, input.kind === "table" ? "table" : "series");
     } catch (error) {
       if (!(error instanceof EdgeError)) throw error;
       wrong.textContent = error.message;
@@ -35,7 +41,7 @@ export function valuesPane(name, input, changed) {
   };
   const show = (/** @type {unknown} */ example) => {
     area.value = JSON.stringify(
-      input.kind === "table" ? example : nested(/** @type {any} */ (example)),
+      input.kind === "table" ? example : nested(/** @type {import("../raws.js").Numeric} */ (example)),
       null,
       input.kind === "table" ? 1 : 0,
     );
@@ -44,7 +50,7 @@ export function valuesPane(name, input, changed) {
     area.value = "";
     changed();
   };
-  const what = input.kind === "table" ? "Row" : "Series";
+  const what = NAMES[input.kind];
   const label = el(
     "label",
     { for: id },
@@ -61,14 +67,21 @@ export function valuesPane(name, input, changed) {
   return { element, raw, show };
 }
 
-/** @param {import("../series.js").SeriesInput | import("../table.js").TableInput} input */
-function hint({ columns }) {
+/** @param {Input} input */
+function hint(input) {
+  if (input.kind === "array") return `${input.shape.join(" × ")} numbers`;
+  const { columns } = input;
   const shown = columns.slice(0, 8).join(",");
   return `${shown}${columns.length > 8 ? ",…" : ""}\n…`;
 }
 
-/** @param {import("../raws.js").Numeric} example */
-function nested({ data, shape }) {
-  const columns = shape[1] ?? 1;
-  return Array.from({ length: shape[0] }, (_, row) => Array.from(data.slice(row * columns, (row + 1) * columns)));
+/**
+ * @param {import("../raws.js").Numeric} example
+ * @returns {unknown[]}
+ */
+function nested({ data, shape: [count, ...rest] }) {
+  if (!rest.length) return Array.from(data);
+  const size = data.length / count;
+  const parts = Array.from({ length: count }, (_, place) => data.slice(place * size, (place + 1) * size));
+  return parts.map((part) => nested({ data: part, shape: rest }));
 }
