@@ -192,14 +192,15 @@ const SCENARIOS = {
   async looking() {
     const faults = [];
     for (const [device, look] of Object.entries({ phone: PHONE, desk: DESK })) {
+      const page = await opened(look);
+      await page.fill("textarea", given.text);
+      await page.waitForSelector("mark");
+      await page.click("#about summary");
       for (const colorScheme of ["light", "dark"]) {
-        const page = await opened(look, { colorScheme });
-        await page.fill("textarea", given.text);
-        await page.waitForSelector("mark");
+        await page.emulateMedia({ colorScheme });
         if (given.folder)
           await page.screenshot({ path: `${given.folder}/${device}-${colorScheme}.png`, fullPage: true });
         faults.push(...(await page.evaluate(lookedAt)).map((fault) => `${device} ${colorScheme}: ${fault}`));
-        await page.context().close();
       }
     }
     return { faults };
