@@ -58,7 +58,7 @@ def learned(level: Level, samples: NDArray[np.float32], labels: list[int], *, fl
     head = Head(level.name, 1 + max(labels))
     optimizer = torch.optim.Adam([*unit.parameters(), *head.parameters()], 0.01)
     read, targets = torch.tensor(samples), torch.tensor(labels)
-    for _ in range(300):
+    for _ in range(150):
         optimizer.zero_grad()
         logits = head.linear(unit(read)["vectors"])
         nn.functional.cross_entropy(logits, targets).backward()

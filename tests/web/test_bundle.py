@@ -12,7 +12,7 @@ from mgdist_edge.archive import End, pack, pack_end
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import BundleError
 from tests.edge.damage import Pieces
-from tests.edge.test_bundle import cut_short, exchanged, extended, flipped, overwritten, zeroed_tail
+from tests.edge.damages import cut_short, exchanged, extended, flipped, overwritten, zeroed_tail
 from tests.web.port import ask
 
 HARMS = (flipped, cut_short, zeroed_tail, extended, exchanged, overwritten)
