@@ -1,6 +1,6 @@
 """From raw to an answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -8,8 +8,9 @@ from time import perf_counter
 from mgdist_edge.answers import Label
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
-from mgdist_edge.raws import Handed
+from mgdist_edge.raws import Handed, cut
 from mgdist_edge.runtime import Floats, Runtime
+from mgdist_edge.stream import MOST, Stream
 from mgdist_edge.tasks import Answer
 from mgdist_edge.views import Views
 
@@ -75,10 +76,15 @@ class Predictor:
             InputError: it cannot be read, such as a text without a word.
         """
         begin = perf_counter()
-        outputs = self.outputs(self.views(raw))
-        tasks = self.bundle.manifest.tasks
-        answers = {name: task.answer(outputs[name]) for name, task in tasks.items()}
-        return Prediction(answers, 1000 * (perf_counter() - begin))
+        return self.told(self.outputs(self.views(raw)), begin)
+
+    def stream(self, most: int = MOST) -> Stream:
+        """Return what answers for live input: a text while it is typed, readings as they arrive.
+
+        Args:
+            most: units of each level that are remembered at least.
+        """
+        return Stream(self, most)
 
     def predict_many(self, raws: Iterable[Handed]) -> Iterator[Prediction]:
         """Answer for each example, one at a time, as they are asked for.
@@ -94,24 +100,21 @@ class Predictor:
 
     def views(self, raw: Handed) -> dict[str, Views]:
         """Cut one example into the views of each input; see :meth:`predict`."""
-        inputs = self.bundle.manifest.inputs
-        if len(inputs) == 1:
-            return {name: fitted.views(raw) for name, fitted in inputs.items()}
-        if not isinstance(raw, Mapping) or set(raw) != set(inputs):
-            got = ", ".join(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
-            raise InputError(f"expected a value for each of {', '.join(inputs)}; got {got or 'none'}")
-        return {name: _named(name, fitted.views, raw[name]) for name, fitted in inputs.items()}
+        return cut(raw, {name: fitted.views for name, fitted in self.bundle.manifest.inputs.items()})
 
     def outputs(self, views: Mapping[str, Views]) -> dict[str, Floats]:
         """Return the outputs of each head, (K,), as golden examples hold them."""
         return self.runtime.run(views)
 
+    def told(self, outputs: Mapping[str, Floats], begin: float) -> Prediction:
+        """Return what some outputs say.
 
-def _named(name: str, cut: Callable[[object], Views], raw: object) -> Views:
-    try:
-        return cut(raw)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        Args:
+            outputs: of each head, (K,).
+            begin: when it began, by ``perf_counter``.
+        """
+        answers = {name: task.answer(outputs[name]) for name, task in self.bundle.manifest.tasks.items()}
+        return Prediction(answers, 1000 * (perf_counter() - begin))
 
 
 def load(

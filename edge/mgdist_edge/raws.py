@@ -1,15 +1,16 @@
 """Raw values, as a caller hands them in, and as JSON holds them."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mgdist_edge.errors import BundleError
+from mgdist_edge.errors import BundleError, InputError
 from mgdist_edge.fields import Fields
+from mgdist_edge.views import Views
 
 Cell = str | float | int | bool | None
 Raw = str | NDArray[np.generic] | Mapping[str, Cell]
@@ -21,6 +22,31 @@ several inputs, one by name for each."""
 _TYPES = ("uint8", "int16", "int32", "float32")
 _LARGEST = 2**26
 """Numbers of an array at most."""
+
+
+def cut(raw: Handed, cuts: Mapping[str, Callable[[object], Views]]) -> dict[str, Views]:
+    """Cut one example into the views of each input.
+
+    Args:
+        raw: what the only input reads; of several inputs, one by name for each.
+        cuts: what cuts the raw value of each input.
+
+    Raises:
+        InputError: it cannot be read, or is not one for each input.
+    """
+    if len(cuts) == 1:
+        return {name: views(raw) for name, views in cuts.items()}
+    if not isinstance(raw, Mapping) or set(raw) != set(cuts):
+        got = ", ".join(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
+        raise InputError(f"expected a value for each of {', '.join(cuts)}; got {got or 'none'}")
+    return {name: _named(name, views, raw[name]) for name, views in cuts.items()}
+
+
+def _named(name: str, cut: Callable[[object], Views], raw: object) -> Views:
+    try:
+        return cut(raw)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def raw_json(raw: Raw) -> object:

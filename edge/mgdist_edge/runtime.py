@@ -18,6 +18,7 @@ from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
 from mgdist_edge.levels import spans
 from mgdist_edge.manifest import Level, Manifest
+from mgdist_edge.memory import Memory
 from mgdist_edge.quiet import quiet
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Forecast, head_outputs
@@ -90,15 +91,27 @@ class Runtime:
                 _require_nested(levels, each[name])
             if isinstance(fitted, TextInput):
                 _require_ids(fitted, views[name])
+        return self.recall(views, None)
+
+    def recall(self, views: Mapping[str, Views], memory: Memory | None) -> dict[str, Floats]:
+        """Return what ``run`` does, for views that this bundle's inputs gave: they are not looked at again.
+
+        Args:
+            views: of each input, by name.
+            memory: of units that need not be computed again; those of levels whose samples are labelled always are.
+
+        Raises:
+            BundleError: LiteRT stopped in the middle.
+        """
         try:
             with self._lock:
-                return self._answered(views)
+                return self._answered(views, memory)
         except (ValueError, RuntimeError) as error:
             raise _refused(self._bundle, error) from None
 
-    def _answered(self, views: Mapping[str, Views]) -> dict[str, Floats]:
+    def _answered(self, views: Mapping[str, Views], memory: Memory | None) -> dict[str, Floats]:
         """Return the outputs of one run; or, where channels are apart, of one run each, side by side."""
-        runs = [self._forward(each) for each in _apart(self._bundle.manifest, views)]
+        runs = [self._forward(each, memory) for each in _apart(self._bundle.manifest, views)]
         found = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
         for name, task in self._bundle.manifest.tasks.items():
             if isinstance(task, Forecast):
@@ -106,15 +119,17 @@ class Runtime:
                 found[name] = (found[name].reshape(len(factor), -1) * factor + shift).ravel()
         return found
 
-    def _forward(self, views: Mapping[str, Views]) -> dict[str, Floats]:
+    def _forward(self, views: Mapping[str, Views], memory: Memory | None) -> dict[str, Floats]:
         finer: NDArray[np.generic] = np.empty((0, 0), np.float32)
         summaries: dict[str, Floats] = {}
         states: dict[str, Floats] = {}
         for level, samples, lengths in _steps(self._levels, views):
-            vectors, found = self._called(level, *pad(finer if samples is None else samples, lengths, level.length))
-            # Weighted by their samples, so that a bag of words is the exact mean of all words.
-            shares = (lengths / lengths.sum()).astype(np.float32)
-            summaries[level.key] = (shares @ vectors)[None]
+            read = finer if samples is None else samples
+            if memory is None or level.states:
+                vectors, found = self._called(level, read, lengths)
+            else:
+                vectors = memory.vectors(level.key, read, lengths, lambda *new, each=level: self._called(each, *new)[0])
+            summaries[level.key] = vectors if len(lengths) == 1 else _averaged(vectors, lengths)
             if level.states:
                 states[level.key] = found
             finer = vectors
@@ -122,14 +137,15 @@ class Runtime:
         told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
         return {name: told[name] for name in self._bundle.manifest.tasks}
 
-    def _called(self, level: Level, units: NDArray[np.generic], mask: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    def _called(self, level: Level, samples: NDArray[np.generic], lengths: NDArray[np.int32]) -> tuple[Floats, Floats]:
         """Return the vectors of a level's units, (N, W), and the states of their samples, (T, D).
 
         Args:
             level: whose signatures are called.
-            units: (N, S, C).
-            mask: (N, S).
+            samples: (T, C) of all units, one unit after another.
+            lengths: (N,) samples of each.
         """
+        units, mask = pad(samples, lengths, level.length)
         inputs = {_input_name(level): units} | ({"mask": mask.astype(np.float32)} if level.masked else {})
         found = self._covered(level.key, level.counts, inputs)
         return found["vectors"], found["states"][mask] if level.states else np.empty((0, 0), np.float32)
@@ -149,7 +165,10 @@ class Runtime:
         """
         units, start = len(next(iter(inputs.values()))), 0
         pieces: dict[str, list[Floats]] = {}
-        for count in cover(units, counts):
+        calls = cover(units, counts)
+        if calls == (units,):
+            return self._call(f"{key}_{units}", inputs)
+        for count in calls:
             piece = {name: _rows(values, start, count) for name, values in inputs.items()}
             for name, values in self._call(f"{key}_{count}", piece).items():
                 pieces.setdefault(name, []).append(values[: units - start])
@@ -183,6 +202,13 @@ class Runtime:
             places = covering(counts[level], reach[level], count, reach[coarse])
             units[coarse.key], mask = pad(states[coarse.key][places], lengths[level], level.length)
         return {name: outputs[mask] for name, outputs in self._covered(HEAD, level.counts, units).items()}
+
+
+def _averaged(vectors: Floats, lengths: NDArray[np.int32]) -> Floats:
+    """Return the mean vector of units, (1, W), weighted by their samples: a bag of words is the exact mean of words."""
+    shares = (lengths / lengths.sum()).astype(np.float32)
+    found: Floats = (shares @ vectors)[None]
+    return found
 
 
 def _steps(

@@ -6,7 +6,7 @@ be proved right with the golden examples of a bundle.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -30,6 +30,8 @@ PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n[^\S\n]*\n\s*")
 STRANGER = 2**31
 """Keys from here on are of words that are not in the vocabulary."""
+FIRST, PRIME, MIXER = 2166136261, 16777619, 0x2C1B3C6D
+"""Numbers of the hash of n-grams."""
 LONGEST = 1_000_000
 """Characters of a text that are read; the rest could not reach the network anyway."""
 
@@ -107,7 +109,7 @@ class TextInput:
         nested = [units for units in nested if units]
         if not nested:
             raise InputError("expected a text with at least one word; got an empty one")
-        lengths = _lengths(nested, [window.length for window in self.levels.values()])
+        lengths = unit_lengths(nested, [window.length for window in self.levels.values()])
         keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)[: int(lengths[0].sum())]
         ids = ngrams(keys, lengths[0], self.order, self.words, self.buckets)
         rows = self.kept.places[ids] if self.kept else ids
@@ -117,15 +119,21 @@ class TextInput:
         return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
 
     def _units(self, part: str) -> Iterator[list[int]]:
-        """Yield the keys of the words in each unit of the finest level, at most as many as that level allows."""
-        longest = self.levels["word"].length - (MARKS if self.pieces else 0)
         for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
-            keys = self._keys(piece)
-            if len(self.levels) == 1:
-                keys = keys[:longest]
-            for start in range(0, len(keys), longest):
-                unit = keys[start : start + longest]
-                yield self.pieces.unit(unit) if self.pieces else unit
+            yield from self.units(piece)
+
+    def units(self, piece: str) -> Iterator[list[int]]:
+        """Yield the keys of the words in each unit of a sentence, or of what is not cut into such.
+
+        There are at most as many words in a unit as the finest level allows.
+        """
+        longest = self.levels["word"].length - (MARKS if self.pieces else 0)
+        keys = self._keys(piece)
+        if len(self.levels) == 1:
+            keys = keys[:longest]
+        for start in range(0, len(keys), longest):
+            unit = keys[start : start + longest]
+            yield self.pieces.unit(unit) if self.pieces else unit
 
     def _keys(self, text: str) -> list[int]:
         if self.pieces:
@@ -145,8 +153,8 @@ class TextInput:
         }
 
 
-def _lengths(nested: Sequence[Sequence[Sequence[int]]], longest: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
-    """Return the lengths of each level's units, from paragraphs of sentences of ids."""
+def unit_lengths(nested: Sequence[Sequence[Sized]], longest: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
+    """Return the lengths of each level's units, from the units of the finest level in each paragraph."""
     lengths = [[len(unit) for units in nested for unit in units]]
     if len(longest) == 3:
         lengths.append([size for units in nested for size in _wrapped(len(units), longest[1])])
@@ -198,8 +206,8 @@ def ngrams(
 
 def _hash(keys: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Hash each column of (n, T) keys: FNV-1a over whole keys, then two rounds of mixing, all modulo 2**32."""
-    mixed = np.full(keys.shape[1], 2166136261, np.uint32)
+    mixed = np.full(keys.shape[1], FIRST, np.uint32)
     for row in keys:
-        mixed = (mixed ^ row) * np.uint32(16777619)
-    mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(0x2C1B3C6D)
+        mixed = (mixed ^ row) * np.uint32(PRIME)
+    mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(MIXER)
     return mixed ^ (mixed >> np.uint32(12))
