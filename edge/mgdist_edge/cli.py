@@ -19,7 +19,7 @@ from mgdist_edge.errors import EdgeError, InputError
 if TYPE_CHECKING:
     from mgdist_edge.documents import Document
     from mgdist_edge.inputs import Input
-    from mgdist_edge.predictor import Prediction
+    from mgdist_edge.predictor import Prediction, Predictor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,15 +51,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mgdist-edge {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     predict = _verb(verbs, "predict", _predict, "answer for examples")
-    source = predict.add_mutually_exclusive_group(required=True)
-    source.add_argument("--text", metavar="T", help="the text itself, of a bundle that reads text")
-    source.add_argument("--file", metavar="F", type=Path, help="one example; or .jsonl: one a line")
-    source.add_argument("--stdin", action="store_true", help="read one text from standard input")
-    predict.add_argument("--top", metavar="K", type=count, help="show the K most probable labels")
-    predict.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
+    explain = _verb(verbs, "explain", _explain, "say which parts of examples mattered for the answer")
+    for verb in (predict, explain):
+        source = verb.add_mutually_exclusive_group(required=True)
+        source.add_argument("--text", metavar="T", help="the text itself, of a bundle that reads text")
+        source.add_argument("--file", metavar="F", type=Path, help="one example; or .jsonl: one a line")
+        source.add_argument("--stdin", action="store_true", help="read one text from standard input")
+        verb.add_argument("--top", metavar="K", type=count, help="show the K most probable labels")
+        verb.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
     bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
     bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
-    for verb in (predict, bench):
+    for verb in (predict, explain, bench):
         verb.add_argument("--json", action="store_true", help="answer in JSON, one line each")
         verb.add_argument("--threads", metavar="N", type=count, default=1, help="of the interpreter; default 1")
     _verb(verbs, "selftest", _selftest, "replay the golden examples on this device")
@@ -90,12 +92,31 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _predict(asked: argparse.Namespace) -> Iterator[str]:
-    from mgdist_edge.documents import naming
+def _loaded(asked: argparse.Namespace) -> "Predictor":
     from mgdist_edge.predictor import load
 
     signature, replay = asked.require_signature, not asked.no_replay
-    predictor = load(asked.bundle, threads=asked.threads, require_signature=signature, replay=replay)
+    return load(asked.bundle, threads=asked.threads, require_signature=signature, replay=replay)
+
+
+def _explain(asked: argparse.Namespace) -> Iterator[str]:
+    from mgdist_edge.documents import naming
+
+    predictor = _loaded(asked)
+    for document in _documents(asked, predictor.bundle.manifest.inputs):
+        with naming(document):
+            found = predictor.explain(document.raw)
+        if asked.json:
+            yield json.dumps(found.as_json(asked.top), ensure_ascii=False)
+        else:
+            yield _as_text(found.prediction, asked.top or 1)
+            yield from found.lines()
+
+
+def _predict(asked: argparse.Namespace) -> Iterator[str]:
+    from mgdist_edge.documents import naming
+
+    predictor = _loaded(asked)
     for document in _documents(asked, predictor.bundle.manifest.inputs):
         with naming(document):
             prediction = predictor.predict(document.raw)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from mgdist_edge.answers import Label
 from mgdist_edge.bundle import Bundle
@@ -13,6 +14,9 @@ from mgdist_edge.runtime import Floats, Runtime
 from mgdist_edge.stream import MOST, Stream
 from mgdist_edge.tasks import Answer
 from mgdist_edge.views import Views
+
+if TYPE_CHECKING:
+    from mgdist_edge.explain import Explanation
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,18 @@ class Predictor:
                 yield self.predict(raw)
             except InputError as error:
                 raise InputError(f"example {number}: {error}") from None
+
+    def explain(self, raw: Handed) -> "Explanation":
+        """Say which parts of an example mattered: each is left out by itself, and the network is run again.
+
+        What is explained is the first head's most probable label, or its first number.
+
+        Raises:
+            InputError: it cannot be read, has no parts, or the bundle gives forecasts or labels of single samples.
+        """
+        from mgdist_edge.explain import explain  # which few need
+
+        return explain(self, raw)
 
     def views(self, raw: Handed) -> dict[str, Views]:
         """Cut one example into the views of each input; see :meth:`predict`."""

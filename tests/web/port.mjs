@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { openBundle } from "../../edge/web/js/bundle.js";
 import { cover } from "../../edge/web/js/cover.js";
 import { framed, framing } from "../../edge/web/js/drawing.js";
+import { unitsOf } from "../../edge/web/js/explain.js";
 import { Fields } from "../../edge/web/js/fields.js";
 import { readInput, viewsOf } from "../../edge/web/js/inputs.js";
 import { readRaw } from "../../edge/web/js/raws.js";
@@ -31,21 +32,29 @@ const ANSWERS = {
     );
     return Array.from(framed(Float32Array.from(ink), drawn, size, frame) ?? []);
   },
-  views: ({ input, raw }) => {
-    if (!inputs.has(input)) inputs.set(input, read(JSON.parse(input)));
-    const { samples, lengths, standing, whole } = viewsOf(
-      inputs.get(input),
-      readRaw(new Fields({ raw }, "raw"), "raw"),
-    );
-    const plain = samples.map((each) => each && { data: Array.from(each.data), channels: each.channels });
-    return {
-      samples: plain,
-      lengths,
-      standing: standing && [Array.from(standing.factor), Array.from(standing.shift)],
-      whole: whole && Array.from(whole.data),
-    };
+  views: ({ input, raw }) => viewed(known(input), readRaw(new Fields({ raw }, "raw"), "raw")),
+  parts: ({ input, raw }) => {
+    const [fitted, given] = [known(input), readRaw(new Fields({ raw }, "raw"), "raw")];
+    const units = unitsOf(fitted, fitted.kind === "audio" ? given.data : given); // the page decodes recordings itself
+    return units.map(({ granularity, place, without }) => ({ granularity, place, ...viewed(fitted, without()) }));
   },
 };
+
+function known(input) {
+  if (!inputs.has(input)) inputs.set(input, read(JSON.parse(input)));
+  return inputs.get(input);
+}
+
+function viewed(input, raw) {
+  const { samples, lengths, standing, whole } = viewsOf(input, raw);
+  const plain = samples.map((each) => each && { data: Array.from(each.data), channels: each.channels });
+  return {
+    samples: plain,
+    lengths,
+    standing: standing && [Array.from(standing.factor), Array.from(standing.shift)],
+    whole: whole && Array.from(whole.data),
+  };
+}
 
 function bytes(base64) {
   return Uint8Array.from(Buffer.from(base64, "base64"));

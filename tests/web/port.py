@@ -43,6 +43,11 @@ def views_of(fitted: Input, raw: Raw) -> dict[str, Any]:
     return {"ask": "views", "input": _written(fitted), "raw": raw_json(raw)}
 
 
+def explained(fitted: Input, raw: Raw) -> dict[str, Any]:
+    """Return the question for the parts of a raw value, with the views that are left without each."""
+    return {**views_of(fitted, raw), "ask": "parts"}
+
+
 _known: dict[int, tuple[Input, str]] = {}
 
 
