@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from mgdist.export.bundle import bundle
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
+from mgdist_edge.kept import Kept
 from mgdist_edge.memory import Memory, Recent
 from mgdist_edge.predictor import Predictor, load
 from mgdist_edge.reader import Cutter, Reader
 from mgdist_edge.runtime import Runtime
 from mgdist_edge.text import PARAGRAPHS, SENTENCES, TextInput
+from mgdist_edge.wordpiece import WordPiece
 from tests.edge import network, pair
 from tests.edge.conftest import documents, fitted
+from tests.edge.test_wordpiece import reading
 
 TOLERANCE = 1e-6
 """Largest difference of a probability that a stream may make: in float32, units computed beside others."""
@@ -81,7 +84,21 @@ def test_an_edited_text_is_answered_as_one_that_was_never_seen(predictor: Predic
 def test_a_text_is_read_to_the_very_views_of_its_input(levels: tuple[str, ...], order: int) -> None:
     whole = fitted()
     windows = {name: whole.levels[name] for name in levels}
-    plain = TextInput(whole.vocabulary, True, windows, order, whole.buckets)
+    read_alike(TextInput(whole.vocabulary, True, windows, order, whole.buckets))
+
+
+def test_pruned_vocabularies_and_pieces_of_words_are_read_alike_too() -> None:
+    kept = Kept.of(len(fitted().vocabulary), np.arange(fitted().rows) % 3 < 2)
+    words = {word: place for word, place in fitted().vocabulary.items() if kept.ids[place]}
+    read_alike(TextInput(words, True, fitted().levels, 2, fitted().buckets, kept=kept))
+    marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    letters = [start + letter for start in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz.!?"]
+    vocabulary = {piece: place for place, piece in enumerate(marks + letters)}
+    read_alike(reading(WordPiece(vocabulary, *marks[1:], True, True, True, 30), word=12, sentence=6))
+
+
+def read_alike(plain: TextInput) -> None:
+    """Assert that a reader gives what its input gives, after each of many edits."""
     for seed in range(4):
         reader = Reader(plain, most=32)
         for text in filter(str.strip, edits(seed, 60)):
