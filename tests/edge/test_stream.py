@@ -19,7 +19,7 @@ from mgdist_edge.reader import Cutter, Reader
 from mgdist_edge.runtime import Runtime
 from mgdist_edge.text import PARAGRAPHS, SENTENCES, TextInput
 from mgdist_edge.wordpiece import WordPiece
-from tests.edge import network, pair
+from tests.edge import network, pair, test_series
 from tests.edge.conftest import documents, fitted
 from tests.edge.test_wordpiece import reading
 
@@ -185,3 +185,19 @@ def test_several_inputs_are_streamed_together(tmp_path: Path) -> None:
         stream.predict({"title": "a"})
     with pytest.raises(InputError, match=r"^body: expected a text; got int$"):
         stream.predict({"title": "a", "body": 3})
+
+
+def test_of_readings_that_arrive_only_the_new_windows_are_computed() -> None:
+    memory, fitted, computed = Memory(64), test_series.reading(), list[int]()
+
+    def compute(samples: NDArray[np.generic], lengths: NDArray[np.int32]) -> NDArray[np.float32]:
+        computed.append(len(lengths))
+        return np.add.reduceat(samples, np.cumsum(lengths) - lengths).astype(np.float32)
+
+    for count in (10, 11, 12, 14):
+        views = fitted.views(np.arange(float(count)))
+        assert views.samples[0] is not None
+        found = memory.vectors("moment", views.samples[0], views.lengths[0], compute)
+        expected = [sum(range(start, min(start + 4, count))) for start in range(0, count, 4)]
+        np.testing.assert_array_equal(found[:, 0], expected)
+    assert computed == [3, 1, 1, 1]  # windows of 4 readings: the last one while it fills, and then the next
