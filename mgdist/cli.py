@@ -1,6 +1,7 @@
 """The verbs of ``mgdist``; the work is done elsewhere."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,9 @@ from mgdist.errors import JobError, MgdistError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from mgdist.job.spec import Job
+    from mgdist.report.state import State
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -29,8 +33,14 @@ Overrides = Annotated[
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="begin anew, and keep nothing of earlier runs")]
 Address = Annotated[
-    str | None, typer.Option(envvar="RAY_ADDRESS", help="a Ray cluster's address; an embedded one without it")
+    str | None,
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        help="http://HEAD:8265 of a Ray cluster that does the job, or host:port of one to work with from here",
+    ),
 ]
+Folder = Annotated[str, typer.Option(metavar="FOLDER", help="where runs are kept: a folder or an address: run.folder")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="NAME of a job for its newest run, NAME/TIME, or a folder")]
 
 DeviceBench = Annotated[
     Path | None,
@@ -65,16 +75,140 @@ def submit(
     fresh: Fresh = False,
     address: Address = None,
     device_bench: DeviceBench = None,
+    detach: Annotated[bool, typer.Option("--detach", help="return once the cluster has taken the job")] = False,
+    ship: Annotated[
+        bool, typer.Option("--ship/--no-ship", help="copy the data to run.folder; or: its paths are the cluster's own")
+    ] = True,
+    run: Annotated[str | None, typer.Option(hidden=True, help="time of the run to go on with")] = None,
+    expect: Annotated[Path | None, typer.Option(hidden=True, help="versions that must be installed")] = None,
 ) -> None:
     """Do the job: search, train, evaluate, compress, verify, bundle. The same command continues a killed run."""
     from mgdist.job.load import load
+
+    if device_bench is not None:
+        overrides = [*overrides, f"device.bench={json.dumps(str(device_bench.absolute()))}"]
+    job = load(job_file, overrides)
+    if expect is not None:
+        from mgdist.cluster.environment import require
+
+        require(expect)
+    elif _is_entry(address):
+        raise typer.Exit(_hand_over(job, str(address), fresh=fresh, shipped=ship, detach=detach))
+    if detach or not ship:
+        raise JobError("--detach, --no-ship: expected --address http://HEAD:8265 with them; got no cluster's address")
+    _carry_out(job, fresh=fresh, address=address, name=run)
+
+
+def _is_entry(address: str | None) -> bool:
+    return address is not None and address.startswith(("http://", "https://"))
+
+
+def _hand_over(job: "Job", address: str, *, fresh: bool, shipped: bool, detach: bool) -> int:
+    from mgdist.export.sign import require_key
+    from mgdist.operating import hand_over
+    from mgdist.search.teacher import teacher_of
+
+    require_key(job)
+    teacher_of(job)  # one that cannot teach is told of before anything is sent
+    return hand_over(job, address, typer.echo, fresh=fresh, shipped=shipped, detach=detach)
+
+
+def _carry_out(job: "Job", *, fresh: bool, address: str | None, name: str | None = None) -> None:
     from mgdist.pipeline import submit as carry_out
     from mgdist.report.summary import show
 
     console = _console()
-    if device_bench is not None:
-        overrides = [*overrides, f"device.bench={json.dumps(str(device_bench.absolute()))}"]
-    show(carry_out(load(job_file, overrides), console, fresh=fresh, address=address), console)
+    show(carry_out(job, console, fresh=fresh, address=address, name=name), console)
+
+
+@app.command()
+def runs(
+    folder: Folder = "runs",
+    as_json: Annotated[bool, typer.Option("--json", help="a line of JSON a run")] = False,
+) -> None:
+    """List runs, and how they stand."""
+    from mgdist.report.runs import plain, show_all
+    from mgdist.report.state import states
+
+    if as_json:
+        for state in states(folder):
+            typer.echo(json.dumps(plain(state)))
+    else:
+        show_all(states(folder), folder, _console())
+
+
+@app.command()
+def status(
+    run: RunName,
+    folder: Folder = "runs",
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+) -> None:
+    """Tell how a run stands."""
+    from mgdist.report.runs import plain, show
+
+    state = _state(run, folder)
+    if as_json:
+        typer.echo(json.dumps(plain(state)))
+    else:
+        show(state, _console())
+
+
+@app.command()
+def logs(
+    run: RunName,
+    folder: Folder = "runs",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="stay, and print what comes")] = False,
+) -> None:
+    """Print what a run has told, one line an event."""
+    from mgdist.operating import follow as carry_out
+
+    carry_out(_state(run, folder).place, typer.echo, on=follow)
+
+
+@app.command()
+def stop(run: RunName, folder: Folder = "runs") -> None:
+    """End the work on a run, here or on a cluster; what is finished is kept."""
+    from mgdist.operating import stop as carry_out
+
+    carry_out(_state(run, folder), typer.echo)
+
+
+@app.command()
+def resume(
+    run: RunName,
+    folder: Folder = "runs",
+    address: Address = None,
+    detach: Annotated[bool, typer.Option("--detach", help="return once the cluster has taken the job")] = False,
+) -> None:
+    """Go on with a run where it was worked on before, or on another cluster."""
+    from mgdist.operating import job_of
+
+    state = _state(run, folder)
+    job = job_of(state)
+    address = address or (None if state.sent is None else state.sent.address)
+    if _is_entry(address):
+        raise typer.Exit(_hand_over(job, str(address), fresh=False, shipped=True, detach=detach))
+    _carry_out(job, fresh=False, address=address, name=state.place.name)
+
+
+@app.command()
+def fetch(
+    run: RunName,
+    folder: Folder = "runs",
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="to be made; named like the job without it")] = None,
+) -> None:
+    """Copy the bundle, the reports and the job of a finished run to a folder of this machine."""
+    from mgdist.operating import fetch as carry_out
+
+    state = _state(run, folder)
+    to = carry_out(state, to)
+    typer.echo(f"{to / state.bundle}: from {state.name}; mgdist-edge predict {to / state.bundle} runs it")
+
+
+def _state(run: str, folder: str) -> "State":
+    from mgdist.report.state import find, state_of
+
+    return state_of(find(folder, run))
 
 
 @app.command()
@@ -179,6 +313,7 @@ def version(
 
 def main() -> None:
     """Run a verb; what goes wrong becomes lines on the error stream and an exit code."""
+    signal.signal(signal.SIGTERM, _stop)  # as Ctrl-C: what was begun is left as it can be continued
     try:
         code = typer.main.get_command(app).main(sys.argv[1:] or ["--help"], "mgdist", standalone_mode=False)
     except MgdistError as error:
@@ -188,6 +323,10 @@ def main() -> None:
     if code == STOPPED:
         _say("stopped; the same command goes on from here", code)
     sys.exit(code)
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _mistake(error: typer.TyperException) -> str:

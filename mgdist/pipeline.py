@@ -19,7 +19,9 @@ from mgdist.search.teacher import teacher_of
 from mgdist.stages import Line
 
 
-def submit(job: Job, console: Console, *, fresh: bool = False, address: str | None = None) -> Summary:
+def submit(
+    job: Job, console: Console, *, fresh: bool = False, address: str | None = None, name: str | None = None
+) -> Summary:
     """Do a job, or go on with it, and return what it came to.
 
     Args:
@@ -27,12 +29,13 @@ def submit(job: Job, console: Console, *, fresh: bool = False, address: str | No
         console: shows the stages as they go.
         fresh: keep nothing of earlier runs.
         address: of a Ray cluster; None for one of our own on this machine.
+        name: of the run to go on with; None: the newest of this very job.
 
     Raises:
         MgdistError: in one line a mistake, what went wrong; finished stages are kept.
     """
     with _connection(job, address) as ray:
-        return _carry_out(job, console, ray, fresh=fresh)
+        return _carry_out(job, console, ray, fresh=fresh, name=name)
 
 
 def evaluate(job: Job, console: Console, *, fresh: bool = False, address: str | None = None) -> CrossValidation:
@@ -65,10 +68,10 @@ def _connection(job: Job, address: str | None) -> Connection:
     return Connection(address, dashboard=job.search is not None)  # only a search needs one
 
 
-def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool) -> Summary:
+def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool, name: str | None = None) -> Summary:
     """Do all stages of a job."""
     require_key(job)
-    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, job.train):
+    with Run.open(job, fresh=fresh, name=name) as run, watching(run.folder, console, job.train):
         line = Line(run, ray)
         teaching = teacher_of(job)  # one that cannot teach is told of before any work
         data = line.read()

@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
+from socket import gethostname
+from threading import Event, Thread
 from typing import Any, Generic, TypeVar
 
 from ruamel.yaml import YAML
@@ -30,7 +32,11 @@ from mgdist.job.point import as_document
 
 T = TypeVar("T")
 J = TypeVar("J", bound=Asked)
-RECEIPT, GIVEN, EVENTS, JOB, LATEST = "receipt.json", "given", "events.jsonl", "job.yaml", "latest"
+RECEIPT, GIVEN, EVENTS, JOB, LATEST, ALIVE = (
+    "receipt.json", "given", "events.jsonl", "job.yaml", "latest", "alive.json",
+)  # fmt: skip
+BEAT = 5.0
+"""Seconds between two signs of life of whoever works on a run."""
 VERSIONS = ("torch", "ray", "deepspeed", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
 
 
@@ -83,39 +89,58 @@ class Run(Generic[J]):
     folder: Path
     fresh: bool = False
     _lock: int = field(default=-1, repr=False)
+    _over: Event = field(default_factory=Event, repr=False)
 
     @classmethod
-    def open(cls, job: J, *, fresh: bool = False) -> "Run[J]":
+    def open(cls, job: J, *, fresh: bool = False, name: str | None = None) -> "Run[J]":
         """Continue the newest run of this very job, or begin a new one.
 
         Args:
             job: what is asked for.
             fresh: begin a new run even so, and take no stage from an earlier one.
+            name: of the run to continue, which is there already; None: as ``fresh`` says.
 
         Raises:
             RunError: the folder cannot be written, or another process works in it.
         """
         base = Path(job.run.folder) / job.name
-        name = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
         with reported(base):
             base.mkdir(parents=True, exist_ok=True)
-            folder = None if fresh else _newest(base, job_digest(job))
-            if folder is None:
-                folder = base / name
-                while folder.exists():
-                    folder = folder.with_name(folder.name + "b")
-                folder.mkdir()
-                write(folder / JOB, _resolved(job))
-            run = cls(job, folder, fresh)
+            folder = base / name if name else None if fresh else _newest(base, job_digest(job))
+            run = cls(job, _begun(base, job) if folder is None else folder, fresh)
             run._take_lock()
-            _point_at(base / LATEST, folder)
+            _point_at(base / LATEST, run.folder)
         return run
 
     def __enter__(self) -> "Run[J]":
+        self.event("run", state="started", host=gethostname(), pid=os.getpid(), cwd=str(Path.cwd()))
+        Thread(target=self._beat, name="alive", daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._over.set()
+        with suppress(RunError):  # it cannot be told, and what happened before is what people should read
+            match error:
+                case None:
+                    self.event("run", state="done")
+                case Exception():
+                    said = str(error) if isinstance(error, MgdistError) else f"{type(error).__name__}: {error}"
+                    self.event("run", state="failed", error=said)
+                case _:
+                    self.event("run", state="stopped")
+        self.close()
+
+    def close(self) -> None:
+        """Let others work on the run."""
         os.close(self._lock)
+
+    def _beat(self) -> None:
+        """Tell now and then that somebody works here; who was killed stops telling it."""
+        while True:
+            with suppress(OSError):
+                write(self.folder / ALIVE, json.dumps({"time": round(time.time(), 3)}))
+            if self._over.wait(BEAT):
+                return
 
     def event(self, event: str, **fields: Any) -> None:
         """Add one line to the run's events."""
@@ -225,6 +250,16 @@ class reported:  # noqa: N801 - used as a statement: ``with reported(folder):``
             case _:
                 said = error.strerror or str(error) or type(error).__name__
                 raise RunError(f"{where}: {said}; see to it, then submit again: finished stages are kept") from error
+
+
+def _begun(base: Path, job: Asked) -> Path:
+    """Return the folder of a new run, with its job in it."""
+    folder = base / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
+    while folder.exists():
+        folder = folder.with_name(folder.name + "b")
+    folder.mkdir()
+    write(folder / JOB, _resolved(job))
+    return folder
 
 
 def _newest(base: Path, key: str) -> Path | None:

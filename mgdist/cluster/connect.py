@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -41,6 +42,8 @@ TOUCHED = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_GCS_SERVE
 """What else changes in the environment: how we let ourselves in, and what Ray sets by itself."""
 PLACE = Path("/tmp")
 """Where an embedded Ray has its folder. A socket's path may have 107 characters, of which Ray needs 80."""
+TOKEN = "~/.ray/auth_token"
+"""Where Ray looks for the token of a cluster, unless it was told otherwise."""
 DASHBOARD = 8265
 """Port at which the head of a cluster answers HTTP, unless it was told otherwise."""
 
@@ -222,22 +225,52 @@ def _ask(host: str, port: int) -> None:
             f"{host}:{port}: cannot be reached: {error.strerror or error}; start a head there with "
             "`ray start --head`, or leave --address out for an embedded Ray"
         ) from error
+    with suppress(OSError):  # a head without a dashboard, or with one at another port: Ray has the last word
+        _knock(f"http://{host}:{DASHBOARD}", f"{host}:{port}")
+
+
+def require_entry(url: str) -> None:
+    """Make sure that a cluster answers HTTP, and takes our token.
+
+    Args:
+        url: such as ``http://10.0.0.5:8265``.
+
+    Raises:
+        ClusterError: nobody answers there, or does not let us in.
+    """
     try:
-        request = urllib.request.Request(f"http://{host}:{DASHBOARD}/api/version", headers=_credentials())
+        _knock(url, url)
+    except OSError as error:
+        said = getattr(error, "reason", error)
+        raise ClusterError(
+            f"{url}: cannot be reached: {getattr(said, 'strerror', None) or said}; start a head there with "
+            "`ray start --head --dashboard-host=0.0.0.0`, or leave --address out for an embedded Ray"
+        ) from error
+
+
+def _knock(url: str, name: str) -> None:
+    """Ask for the version, which needs a token where there is one.
+
+    Raises:
+        OSError: nobody answers, or not what Ray would.
+        ClusterError: does not let us in.
+    """
+    try:
+        request = urllib.request.Request(f"{url}/api/version", headers=authorization())
         urllib.request.urlopen(request, timeout=PATIENCE).close()
     except urllib.error.HTTPError as error:
-        if error.code in (401, 403):
-            raise ClusterError(
-                f"{host}:{port}: does not let us in; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with "
-                "the cluster's token"
-            ) from error
-    except OSError:
-        pass  # a head without a dashboard, or with one at another port: Ray has the last word
+        if error.code not in (401, 403):
+            raise
+        raise ClusterError(
+            f"{name}: does not let us in; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to a file with "
+            "the cluster's token"
+        ) from error
 
 
-def _credentials() -> dict[str, str]:
+def authorization() -> dict[str, str]:
+    """Return the header that lets us in: the token of the environment, or of the file that Ray takes by itself."""
     token = os.environ.get("RAY_AUTH_TOKEN", "")
-    path = os.environ.get("RAY_AUTH_TOKEN_PATH")
-    if not token and path:
-        token = Path(path).read_text().strip()
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or TOKEN).expanduser()
+    with suppress(FileNotFoundError):
+        token = token or path.read_text().strip()
     return {"Authorization": f"Bearer {token}"} if token else {}

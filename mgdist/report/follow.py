@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
+
+from mgdist.storage import Storage
 
 EVENTS = "events.jsonl"
 TELLING, TUNING = ("search", "train"), "tune_"
@@ -18,7 +19,7 @@ class Follower:
     What a stage tells is read once the stage was begun: a stage that is kept brings along what it told long ago.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Storage) -> None:
         self._folder = folder
         self._read: dict[str, int] = {}
         self._begun: set[str] = set()
@@ -48,12 +49,13 @@ class Follower:
     def _added(self, name: str) -> Iterator[Event]:
         lines: list[bytes] = []
         with suppress(OSError):  # it is not there yet, or was cleared for new work a moment ago
-            path = self._folder / name
             start = self._read.pop(name, 0)
-            with path.open("rb") as file:
-                file.seek(start if file.seek(0, 2) >= start else 0)
-                *lines, rest = file.read().split(b"\n")
-                self._read[name] = file.tell() - len(rest)
+            added = self._folder.tail(name, start)
+            if added is None and start:  # it was begun anew
+                start, added = 0, self._folder.tail(name, 0)
+            if added is not None:
+                *lines, rest = added.split(b"\n")
+                self._read[name] = start + len(added) - len(rest)
         for line in lines:
             with suppress(ValueError):  # a line that a full disk cut off, with the next one behind it
                 event = json.loads(line)

@@ -12,6 +12,7 @@ from mgdist.job.train import TrainSpec
 from mgdist.report.follow import Event, Follower
 from mgdist.report.picture import Picture
 from mgdist.report.sentences import sentence
+from mgdist.storage import Storage
 
 EVERY = 0.25
 """Seconds between two looks at the events."""
@@ -28,7 +29,7 @@ def watching(folder: Path, console: Console, train: TrainSpec) -> Iterator[None]
         console: to show them on.
         train: tells what trials are compared by.
     """
-    follower = Follower(folder)
+    follower = Follower(Storage.at(str(folder)))
     follower.skip()
     view = Picture(folder, console, train) if _can_draw(console) else Lines(console)
     ended = threading.Event()

@@ -1,0 +1,147 @@
+"""Ray's Jobs API: a job is handed to a cluster over HTTP, and asked after."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from mgdist.cluster.connect import authorization, require_entry
+from mgdist.errors import ClusterError
+
+T = TypeVar("T")
+OVER = ("SUCCEEDED", "FAILED", "STOPPED")
+STOP_SECONDS = 20
+"""That a job has to end by itself when it is stopped; it tells its state meanwhile."""
+AWAY_SECONDS = 120.0
+"""That the head may be silent, as while it starts anew, before a job that is followed is given up."""
+OVERRULING = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
+"""Variables that Ray's client would follow, whatever address it is given."""
+
+
+class Jobs:
+    """The Jobs API of a cluster.
+
+    Args:
+        address: such as ``http://10.0.0.5:8265``.
+
+    Raises:
+        ClusterError: nobody answers there, or does not let us in.
+    """
+
+    def __init__(self, address: str) -> None:
+        require_entry(address)
+        from ray.job_submission import JobSubmissionClient
+
+        logging.getLogger("ray").setLevel(logging.ERROR)
+        self.address = address
+        with _own_address():
+            self._client = JobSubmissionClient(address, headers=authorization())
+
+    def submit(self, name: str, entry: str, folder: Path, modules: list[Path], told: Mapping[str, str]) -> None:
+        """Hand in a job.
+
+        Args:
+            name: of the job on the cluster.
+            entry: the command that is run there, in the folder.
+            folder: is copied to the cluster.
+            modules: folders of Python packages that are copied too, and found before installed ones.
+            told: plain words kept with it.
+
+        Raises:
+            ClusterError: it is not taken.
+        """
+        settings = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
+        environment = {
+            "working_dir": str(folder),
+            "py_modules": [str(module) for module in modules],
+            "excludes": ["__pycache__", "*.pyc"],
+            "env_vars": settings,
+        }
+        self._ask(
+            lambda: self._client.submit_job(
+                entrypoint=entry, submission_id=name, runtime_env=environment, metadata=dict(told)
+            )
+        )
+
+    def state(self, name: str) -> str:
+        """Return PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED; GONE of a job that the cluster does not know."""
+        try:
+            return str(self._client.get_job_status(name).value)
+        except RuntimeError as error:
+            if "404" in str(error) or "does not exist" in str(error):
+                return "GONE"
+            raise ClusterError(f"{self.address}: {_first_line(error)}") from error
+
+    def stop(self, name: str) -> None:
+        """Ask a job to end."""
+        self._ask(lambda: self._client.stop_job(name))
+
+    def follow(self, name: str) -> Iterator[str]:
+        """Yield what a job prints, as it comes, until it is over; a head that starts anew is waited for.
+
+        Raises:
+            ClusterError: the head was silent for too long.
+        """
+        seen, silent = 0, time.monotonic()
+        while True:
+            try:
+                for piece in self._told(name, seen):
+                    seen += len(piece)
+                    yield piece
+                if self.state(name) in (*OVER, "GONE"):
+                    return
+                silent = time.monotonic()
+            except (OSError, RuntimeError, ClusterError) as error:
+                if time.monotonic() - silent > AWAY_SECONDS:
+                    raise ClusterError(
+                        f"{self.address}: has not answered for {AWAY_SECONDS:.0f} s; the run may go on there: see "
+                        "mgdist status"
+                    ) from error
+            time.sleep(1.0)
+
+    def ending(self, name: str) -> tuple[int, str]:
+        """Return the exit code of a job that is over, and Ray's words where it never ran."""
+        found = self._ask(lambda: self._client.get_job_info(name))
+        code = found.driver_exit_code
+        if found.status.value == "SUCCEEDED":
+            return 0, ""
+        return (code if code else 1), "" if code else str(found.message or "").strip()
+
+    def _told(self, name: str, seen: int) -> Iterator[str]:
+        """Yield what a job prints behind the characters that were seen."""
+        tail, loop, left = self._client.tail_job_logs(name), asyncio.new_event_loop(), seen
+        try:
+            while True:
+                try:
+                    piece: str = loop.run_until_complete(anext(tail))
+                except StopAsyncIteration:
+                    return
+                if piece[left:]:
+                    yield piece[left:]
+                left = max(left - len(piece), 0)
+        finally:
+            loop.run_until_complete(tail.aclose())
+            loop.close()
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        try:
+            return question()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ClusterError(f"{self.address}: {_first_line(error)}") from error
+
+
+@contextmanager
+def _own_address() -> Iterator[None]:
+    kept = {name: os.environ.pop(name) for name in OVERRULING if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,74 @@
+"""Sending: a job is handed to a cluster, with its code and with what it reads."""
+
+import json
+import secrets
+import tempfile
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+import mgdist
+import mgdist_edge
+from mgdist.cluster.environment import environment, fingerprint
+from mgdist.cluster.jobs import Jobs
+from mgdist.cluster.ship import require_shared, ship
+from mgdist.job.point import as_document
+from mgdist.job.spec import Job
+from mgdist.runs import Run
+
+JOB, ENVIRONMENT = "job.yaml", "environment.json"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A job that a cluster has taken.
+
+    Attributes:
+        jobs: the cluster's Jobs API.
+        submission: name of the job there.
+        folder: of the run.
+    """
+
+    jobs: Jobs
+    submission: str
+    folder: Path
+
+
+def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -> Sent:
+    """Hand a job to a cluster; the newest run of this very job goes on there.
+
+    Args:
+        job: what is asked for.
+        address: of the cluster's Jobs API, such as ``http://10.0.0.5:8265``.
+        fresh: begin a new run, and take no stage from an earlier one.
+        shipped: copy what the job reads to the folder of its runs; False: its paths are the cluster's own.
+
+    Raises:
+        ClusterError: the cluster cannot be reached, does not let us in, or does not take the job.
+        JobError: the job cannot be sent as it is.
+        RunError: the run cannot be written, or somebody works on it.
+    """
+    require_shared(job)
+    jobs = Jobs(address)
+    if shipped:
+        job = ship(job)
+    run = Run.open(job, fresh=fresh)
+    run.close()  # it was only begun: who goes on with it is the cluster
+    submission = f"{job.name}-{run.folder.name}-{secrets.token_hex(3)}"
+    with tempfile.TemporaryDirectory() as folder:
+        _pack(Path(folder), job)
+        command = f"python -m mgdist submit {JOB} --expect {ENVIRONMENT} --run {run.folder.name}"
+        modules = [Path(package.__path__[0]) for package in (mgdist, mgdist_edge)]
+        told = {"run": f"{job.name}/{run.folder.name}", "environment": fingerprint(environment())}
+        jobs.submit(submission, f"{command}{' --fresh' if fresh else ''}", Path(folder), modules, told)
+    run.event("submitted", address=address, submission=submission)
+    return Sent(jobs, submission, run.folder)
+
+
+def _pack(folder: Path, job: Job) -> None:
+    text = StringIO()
+    YAML().dump(as_document(job), text)
+    (folder / JOB).write_text(text.getvalue())
+    (folder / ENVIRONMENT).write_text(json.dumps(environment()))

@@ -1,0 +1,89 @@
+"""Shipping: what a job reads is copied to storage that the cluster sees, under the hash of its content."""
+
+import hashlib
+from pathlib import Path
+
+from mgdist.errors import DataError, JobError
+from mgdist.job.places import Keys, moved, places
+from mgdist.job.spec import Job
+from mgdist.runs import digest
+from mgdist.storage import Storage, is_remote
+
+SHIPPED = "shipped"
+
+
+def ship(job: Job) -> Job:
+    """Copy what a job reads into the folder of its runs, and return the job that reads it there.
+
+    What lies there already is not copied again. Addresses with a protocol stay, as do paths in the folder of the runs.
+
+    Raises:
+        DataError: something that the job names is missing.
+        JobError: the job is to be signed, or its folder is seen from this machine only.
+    """
+    require_shared(job)
+    storage = Storage.at(job.run.folder)
+    own = {keys: address for keys, address in places(job).items() if not _is_there(address, storage)}
+    return moved(job, {keys: _shipped(keys, address, storage) for keys, address in own.items()})
+
+
+def require_shared(job: Job) -> None:
+    """Refuse a job whose results would stay on the cluster, or whose private key would leave this machine.
+
+    Raises:
+        JobError: says what to set.
+    """
+    folder = job.run.folder
+    if not is_remote(folder) and not Path(folder).is_absolute():
+        raise JobError(
+            f"run.folder: expected a folder that the cluster and this machine see, such as /nfs/runs or "
+            f"s3://bucket/runs; got {folder}; add --set run.folder=/nfs/runs"
+        )
+    if job.run.key is not None:
+        raise JobError(
+            "run.key: expected none, since a private key does not leave this machine; leave it out, and sign what "
+            "mgdist fetch brings: mgdist sign BUNDLE --key KEY"
+        )
+
+
+def _is_there(address: str, storage: Storage) -> bool:
+    return is_remote(address) or (storage.local is not None and Path(address).is_relative_to(storage.local))
+
+
+def _shipped(keys: Keys, address: str, storage: Storage) -> str:
+    """Copy a file, a folder or the files of a glob, and return where they are now."""
+    path = Path(address).expanduser()
+    if path.is_file():
+        name = f"{SHIPPED}/{_digest(path)}/{path.name}"
+        _put({name: path}, storage)
+        return f"{storage.address}/{name}"
+    files = _files(path)
+    if not files:
+        raise DataError(f"{'.'.join(keys)}: {address}: no such file or folder; check the path")
+    name = f"{SHIPPED}/{digest({inner: _digest(file) for inner, file in files.items()})[:32]}"
+    _put({f"{name}/{inner}": file for inner, file in files.items()}, storage)
+    return f"{storage.address}/{name}"
+
+
+def _files(path: Path) -> dict[str, Path]:
+    """Return relative name -> path of the files in a folder, or of those that match a glob."""
+    if path.is_dir():
+        return {str(file.relative_to(path)): file for file in sorted(path.rglob("*")) if file.is_file()}
+    first = next((place for place, part in enumerate(path.parts) if any(mark in part for mark in "*?[")), None)
+    if first is None:
+        return {}
+    base = Path(*path.parts[:first])
+    found = sorted(file for file in base.glob(str(Path(*path.parts[first:]))) if file.is_file())
+    return {str(file.relative_to(base)): file for file in found}
+
+
+def _put(files: dict[str, Path], storage: Storage) -> None:
+    there = (storage / SHIPPED).sizes()
+    for name, file in files.items():
+        if there.get(name.removeprefix(f"{SHIPPED}/")) != file.stat().st_size:
+            storage.put(file, name)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
