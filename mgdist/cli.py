@@ -206,9 +206,10 @@ def fetch(
 
 
 def _state(run: str, folder: str) -> "State":
-    from mgdist.report.state import find, state_of
+    from mgdist.operating import standing
+    from mgdist.report.state import find
 
-    return state_of(find(folder, run))
+    return standing(find(folder, run))
 
 
 @app.command()

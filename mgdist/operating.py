@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 
@@ -18,7 +19,7 @@ from mgdist.report.follow import Follower
 from mgdist.report.sentences import sentence
 from mgdist.report.state import State, state_of
 from mgdist.report.terminal import EVERY
-from mgdist.runs import JOB
+from mgdist.runs import ALIVE, JOB
 from mgdist.storage import Storage
 
 Say = Callable[[str], None]
@@ -44,14 +45,13 @@ def hand_over(job: Job, address: str, say: Say, *, fresh: bool, shipped: bool, d
     sent = send(job, address, fresh=fresh, shipped=shipped)
     run = f"{sent.folder.parent.name}/{sent.folder.name}"
     say(f"{run}: submitted to {address} as {sent.submission}; results in {sent.folder}")
-    folder = sent.folder.parents[1]
     if detach:
-        say(f"see it: mgdist status {run} --folder {folder}; logs, stop, resume and fetch take the same words")
+        say(f"see it: mgdist status {sent.folder}; logs, stop, resume and fetch take the same")
         return 0
     try:
         return _follow(sent)
     except KeyboardInterrupt:
-        say(f"\nit goes on there; mgdist logs -f {run} --folder {folder} follows, mgdist stop {run} ends it")
+        say(f"\nit goes on there; mgdist logs -f {sent.folder} follows it, mgdist stop {sent.folder} ends it")
         return 0
 
 
@@ -65,6 +65,23 @@ def _follow(sent: Sent) -> int:
     return code
 
 
+def standing(place: Storage) -> State:
+    """Return how a run stands; of one that a cluster was given and never began, what the cluster says."""
+    state = state_of(place)
+    if state.how != "waiting" or state.sent is None:
+        return state
+    from mgdist.cluster.jobs import OVER, Jobs
+
+    try:
+        found = Jobs(state.sent.address).state(state.sent.submission)
+    except ClusterError as error:
+        return replace(state, last=str(error))
+    if found not in (*OVER, "GONE") or state_of(place).how != "waiting":
+        return state_of(place)
+    told = f"never began on the cluster, where its job is {found}; `ray job logs {state.sent.submission}` tells why"
+    return replace(state, how="failed", error=told)
+
+
 def follow(place: Storage, say: Say, *, on: bool) -> None:
     """Tell what a run has told, one line an event.
 
@@ -75,7 +92,7 @@ def follow(place: Storage, say: Say, *, on: bool) -> None:
     """
     follower = Follower(place)
     while True:
-        over = not on or state_of(place).how not in WORKING
+        over = not on or standing(place).how not in WORKING
         for event in follower.news():
             if line := sentence(event):
                 say(line)
@@ -98,15 +115,15 @@ def stop(state: State, say: Say) -> None:
 
         Jobs(state.sent.address).stop(state.sent.submission)
     elif state.host == gethostname():
-        os.kill(state.pid, signal.SIGINT)
+        os.kill(state.pid, signal.SIGTERM)
     else:
         raise RunError(f"{state.name}: is worked on by process {state.pid} of {state.host}; stop it there")
     until = time.monotonic() + PATIENCE
     while state_of(state.place).how in WORKING:
         if time.monotonic() > until:
-            raise RunError(f"{state.name}: has not ended within {PATIENCE:.0f} s; see mgdist status {state.name}")
+            raise RunError(f"{state.name}: has not ended within {PATIENCE:.0f} s; see mgdist status {state.place.address}")
         time.sleep(EVERY)
-    say(f"{state.name}: {state_of(state.place).how}; mgdist resume {state.name} goes on with it")
+    say(f"{state.name}: {state_of(state.place).how}; mgdist resume {state.place.address} goes on with it")
 
 
 def job_of(state: State) -> Job:
@@ -116,7 +133,7 @@ def job_of(state: State) -> Job:
         RunError: somebody works on the run, or it began in a folder that is not here.
     """
     if state.how in WORKING:
-        raise RunError(f"{state.name}: is {state.how}; mgdist logs -f {state.name} follows it")
+        raise RunError(f"{state.name}: is {state.how}; mgdist logs -f {state.place.address} follows it")
     with tempfile.TemporaryDirectory() as folder:
         state.place.get(JOB, Path(folder) / JOB)
         job = load(Path(folder) / JOB)
@@ -142,11 +159,11 @@ def fetch(state: State, to: Path | None) -> Path:
         RunError: the run is not finished, the folder is there already, or a copy differs from what was written.
     """
     if state.how != "done":
-        raise RunError(f"{state.name}: is {state.how}; expected a finished run; mgdist status {state.name} tells more")
+        raise RunError(f"{state.name}: is {state.how}; expected a finished run; mgdist status {state.place.address} tells more")
     to = to or Path(state.name.partition("/")[0])
     if to.exists():
         raise RunError(f"{to}: is there already; name another folder with --to")
-    names = [name for name in state.place.sizes() if "/" not in name and not name.startswith(".")]
+    names = [name for name in state.place.sizes() if "/" not in name and name != ALIVE and not name.startswith(".")]
     to.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{to.name}.", dir=to.parent))
     try:

@@ -1,6 +1,5 @@
 """Ray's Jobs API: a job is handed to a cluster over HTTP, and asked after."""
 
-import asyncio
 import logging
 import os
 import time
@@ -16,8 +15,14 @@ T = TypeVar("T")
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
 STOP_SECONDS = 20
 """That a job has to end by itself when it is stopped; it tells its state meanwhile."""
+EVERY = 1.0
+"""Seconds between two looks at what a job prints."""
 AWAY_SECONDS = 120.0
 """That the head may be silent, as while it starts anew, before a job that is followed is given up."""
+TALKING = (
+    "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk", "ray._private.runtime_env.packaging",
+)  # fmt: skip
+"""Loggers that tell of each package, and give themselves a level."""
 OVERRULING = ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")
 """Variables that Ray's client would follow, whatever address it is given."""
 
@@ -36,8 +41,9 @@ class Jobs:
         require_entry(address)
         from ray.job_submission import JobSubmissionClient
 
-        logging.getLogger("ray").setLevel(logging.ERROR)
         self.address = address
+        for name in TALKING:
+            logging.getLogger(name).setLevel(logging.ERROR)
         with _own_address():
             self._client = JobSubmissionClient(address, headers=authorization())
 
@@ -86,22 +92,24 @@ class Jobs:
         Raises:
             ClusterError: the head was silent for too long.
         """
-        seen, silent = 0, time.monotonic()
+        seen, heard = 0, time.monotonic()
         while True:
             try:
-                for piece in self._told(name, seen):
-                    seen += len(piece)
-                    yield piece
-                if self.state(name) in (*OVER, "GONE"):
+                over = self.state(name) in (*OVER, "GONE")
+                told = self._client.get_job_logs(name)
+                heard = time.monotonic()
+                if told[seen:]:
+                    yield told[seen:]
+                seen = len(told)
+                if over:
                     return
-                silent = time.monotonic()
             except (OSError, RuntimeError, ClusterError) as error:
-                if time.monotonic() - silent > AWAY_SECONDS:
+                if time.monotonic() - heard > AWAY_SECONDS:
                     raise ClusterError(
                         f"{self.address}: has not answered for {AWAY_SECONDS:.0f} s; the run may go on there: see "
                         "mgdist status"
                     ) from error
-            time.sleep(1.0)
+            time.sleep(EVERY)
 
     def ending(self, name: str) -> tuple[int, str]:
         """Return the exit code of a job that is over, and Ray's words where it never ran."""
@@ -110,22 +118,6 @@ class Jobs:
         if found.status.value == "SUCCEEDED":
             return 0, ""
         return (code if code else 1), "" if code else str(found.message or "").strip()
-
-    def _told(self, name: str, seen: int) -> Iterator[str]:
-        """Yield what a job prints behind the characters that were seen."""
-        tail, loop, left = self._client.tail_job_logs(name), asyncio.new_event_loop(), seen
-        try:
-            while True:
-                try:
-                    piece: str = loop.run_until_complete(anext(tail))
-                except StopAsyncIteration:
-                    return
-                if piece[left:]:
-                    yield piece[left:]
-                left = max(left - len(piece), 0)
-        finally:
-            loop.run_until_complete(tail.aclose())
-            loop.close()
 
     def _ask(self, question: Callable[[], T]) -> T:
         try:

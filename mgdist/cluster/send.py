@@ -14,11 +14,22 @@ import mgdist_edge
 from mgdist.cluster.environment import environment, fingerprint
 from mgdist.cluster.jobs import Jobs
 from mgdist.cluster.ship import require_shared, ship
+from mgdist.errors import ClusterError
 from mgdist.job.point import as_document
 from mgdist.job.spec import Job
 from mgdist.runs import Run
 
 JOB, ENVIRONMENT = "job.yaml", "environment.json"
+START = "start.sh"
+SCRIPT = f"""\
+python -c 'from importlib.util import find_spec as f; raise SystemExit(not (f("ray") and f("torch") and f("typer")))' || {{
+  echo "mgdist: python of this node: expected one with mgdist installed; found none; start Ray where its bin folder" \
+    "stands first in PATH" >&2
+  exit {ClusterError.exit_code}
+}}
+exec python -m mgdist submit {JOB} --expect {ENVIRONMENT} "$@"
+"""
+"""What a node runs. The command of a job is found by the PATH that Ray was started with."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +68,17 @@ def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -
     run = Run.open(job, fresh=fresh)
     run.close()  # it was only begun: who goes on with it is the cluster
     submission = f"{job.name}-{run.folder.name}-{secrets.token_hex(3)}"
-    with tempfile.TemporaryDirectory() as folder:
-        _pack(Path(folder), job)
-        command = f"python -m mgdist submit {JOB} --expect {ENVIRONMENT} --run {run.folder.name}"
-        modules = [Path(package.__path__[0]) for package in (mgdist, mgdist_edge)]
-        told = {"run": f"{job.name}/{run.folder.name}", "environment": fingerprint(environment())}
-        jobs.submit(submission, f"{command}{' --fresh' if fresh else ''}", Path(folder), modules, told)
-    run.event("submitted", address=address, submission=submission)
+    run.event("submitted", address=address, submission=submission)  # first, since the cluster tells of its start
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            _pack(Path(folder), job)
+            command = f"sh {START} --run {run.folder.name}{' --fresh' if fresh else ''}"
+            modules = [Path(package.__path__[0]) for package in (mgdist, mgdist_edge)]
+            told = {"run": f"{job.name}/{run.folder.name}", "environment": fingerprint(environment())}
+            jobs.submit(submission, command, Path(folder), modules, told)
+    except ClusterError as error:
+        run.event("run", state="failed", error=str(error))
+        raise
     return Sent(jobs, submission, run.folder)
 
 
@@ -71,4 +86,5 @@ def _pack(folder: Path, job: Job) -> None:
     text = StringIO()
     YAML().dump(as_document(job), text)
     (folder / JOB).write_text(text.getvalue())
+    (folder / START).write_text(SCRIPT)
     (folder / ENVIRONMENT).write_text(json.dumps(environment()))

@@ -33,11 +33,16 @@ class Follower:
         """Yield the events that were added, each file in its order; a half-written line waits."""
         for event in self._added(EVENTS):
             if event["event"] == "stage":
+                if event.get("state") == "done":
+                    yield from self._told_by(event["stage"])
                 self._note(event)
             yield event
         for stage in sorted(self._begun):
-            if stage in TELLING or stage.startswith(TUNING):
-                yield from self._added(f"{stage}/metrics.jsonl")
+            yield from self._told_by(stage)
+
+    def _told_by(self, stage: str) -> Iterator[Event]:
+        if stage in self._begun and (stage in TELLING or stage.startswith(TUNING)):
+            yield from self._added(f"{stage}/metrics.jsonl")
 
     def _note(self, event: Event) -> None:
         match event:

@@ -46,9 +46,9 @@ def show(state: State, console: Console) -> None:
         say(f"last: {state.last}")
     match state.how:
         case "failed" | "stopped" | "lost":
-            say(f"mgdist resume {state.name} goes on with it: finished stages are kept")
+            say(f"mgdist resume {state.place.address} goes on with it: finished stages are kept")
         case "done":
-            say(f"mgdist fetch {state.name} copies its bundle and reports")
+            say(f"mgdist fetch {state.place.address} copies its bundle and reports")
 
 
 def plain(state: State) -> dict[str, Any]:

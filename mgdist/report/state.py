@@ -11,7 +11,7 @@ from mgdist.errors import RunError
 from mgdist.report.follow import Event, Follower
 from mgdist.report.sentences import sentence
 from mgdist.runs import ALIVE, BEAT, JOB
-from mgdist.storage import Storage
+from mgdist.storage import Storage, is_remote
 
 SILENT = 12 * BEAT
 """Seconds without a sign of life after which a run counts as lost."""
@@ -74,14 +74,17 @@ def find(folder: str, run: str) -> Storage:
 
     Args:
         folder: that runs are kept in.
-        run: ``NAME`` for the newest run of a job, ``NAME/TIME``, or the address of a run's folder.
+        run: ``NAME`` for the newest run of a job, ``NAME/TIME``, or the address of a run's folder: absolute, or from
+            here with ``./`` in front.
 
     Raises:
         RunError: there is no such run.
     """
-    direct = Storage.at(run)
-    if direct.read(JOB) is not None:
-        return _real(direct)
+    if is_remote(run) or run.startswith(("/", "./", "../", "~")):
+        direct = _real(Storage.at(run))
+        if direct.read(JOB) is None:
+            raise RunError(f"{run}: expected the folder of a run, with its {JOB}; found none")
+        return direct
     base = Storage.at(folder)
     pattern = run if "/" in run else f"{run}/*T*"
     found = base.glob(f"{pattern}/{JOB}")
