@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput
+from mgdist_edge.chunks import WORDS
 from mgdist_edge.grid import Grid, divide
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
@@ -22,7 +23,7 @@ from mgdist_edge.places import Box, Column, Place, Span
 from mgdist_edge.raws import Raw
 from mgdist_edge.series import SeriesInput
 from mgdist_edge.table import TableInput
-from mgdist_edge.text import PARAGRAPHS, SENTENCES, WORDS, TextInput
+from mgdist_edge.text import PARAGRAPHS, SENTENCES, TextInput
 
 MOST_WORDS, MOST_SENTENCES = 250, 100
 """Words and sentences of a text that are left out one by one, at most; as many paragraphs as sentences."""

@@ -80,7 +80,7 @@ class Predictor:
             InputError: it cannot be read, such as a text without a word.
         """
         begin = perf_counter()
-        return self.told(self.outputs(self.views(raw)), begin)
+        return self.told(self.runtime.recall(self.views(raw), None), begin)
 
     def stream(self, most: int = MOST) -> Stream:
         """Return what answers for live input: a text while it is typed, readings as they arrive.

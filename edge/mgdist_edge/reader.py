@@ -9,9 +9,10 @@ from itertools import chain, islice
 
 import numpy as np
 
+from mgdist_edge.chunks import STRANGER
 from mgdist_edge.errors import InputError
 from mgdist_edge.memory import Recent
-from mgdist_edge.text import FIRST, LONGEST, MIXER, PARAGRAPHS, PRIME, SENTENCES, STRANGER, TextInput, unit_lengths
+from mgdist_edge.text import FIRST, LONGEST, MIXER, PARAGRAPHS, PRIME, SENTENCES, TextInput, unit_lengths
 from mgdist_edge.views import Views
 
 _WORD = 2**32 - 1
@@ -90,10 +91,11 @@ class Reader:
         nested = [units for part in parts if (units := self._units(part))]
         if not nested:
             raise InputError("expected a text with at least one word; got an empty one")
-        lengths = unit_lengths(nested, self._longest)
+        sizes = np.fromiter(map(len, chain.from_iterable(nested)), np.int64) // self._width
+        lengths = unit_lengths(sizes, np.fromiter(map(len, nested), np.int64), self._longest)
         rows = b"".join(islice(chain.from_iterable(nested), len(lengths[0])))
         samples = np.frombuffer(rows, np.int32).reshape(-1, self._fitted.order)
-        return Views((samples, *[None] * (len(lengths) - 1)), (lengths[0] // self._width, *lengths[1:]))
+        return Views((samples, *[None] * (len(lengths) - 1)), lengths)
 
     def _units(self, part: str) -> Units:
         units = self._of_paragraph.get(part)

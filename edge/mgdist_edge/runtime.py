@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mgdist_edge.array import ArrayInput
 from mgdist_edge.bundle import Bundle
+from mgdist_edge.calls import Call
 from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
 from mgdist_edge.levels import spans
@@ -23,7 +24,7 @@ from mgdist_edge.quiet import quiet
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Forecast, head_outputs
 from mgdist_edge.text import TextInput
-from mgdist_edge.views import Views, covering, pad
+from mgdist_edge.views import Views, covering, lay, pad, real
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter, SignatureRunner
@@ -59,7 +60,7 @@ class Runtime:
             with quiet():
                 interpreter = _interpreter(bundle, threads)
                 interpreter.allocate_tensors()  # where LiteRT makes its remark
-            self._runners = _runners(interpreter, bundle)
+            self._calls = {name: Call(runner) for name, runner in _runners(interpreter, bundle).items()}
         except (ValueError, RuntimeError) as error:
             raise _refused(bundle, error) from None
         bundle.require_unchanged()
@@ -133,7 +134,7 @@ class Runtime:
             if level.states:
                 states[level.key] = found
             finer = vectors
-        outputs = self._call(HEAD, {**summaries, **_whole(views)}) if HEAD in self._runners else {}
+        outputs = self._call(HEAD, {**summaries, **_whole(views)}) if HEAD in self._calls else {}
         told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
         return {name: told[name] for name in self._bundle.manifest.tasks}
 
@@ -145,41 +146,44 @@ class Runtime:
             samples: (T, C) of all units, one unit after another.
             lengths: (N,) samples of each.
         """
-        units, mask = pad(samples, lengths, level.length)
-        inputs = {_input_name(level): units} | ({"mask": mask.astype(np.float32)} if level.masked else {})
-        found = self._covered(level.key, level.counts, inputs)
+        calls = cover(len(lengths), level.counts)
+        mask = real(lengths, level.length) if level.masked or level.states else None
+        inputs = {_input_name(level): lay(samples, lengths, level.length, sum(calls))}
+        if level.masked:
+            assert mask is not None, "it was made above"
+            inputs["mask"] = mask.astype(np.float32)
+        found = self._covered(level.key, calls, inputs, len(lengths))
         return found["vectors"], found["states"][mask] if level.states else np.empty((0, 0), np.float32)
 
     def _covered(
-        self, key: str, counts: tuple[int, ...], inputs: Mapping[str, NDArray[np.generic]]
+        self, key: str, calls: tuple[int, ...], inputs: Mapping[str, NDArray[np.generic]], units: int
     ) -> dict[str, Floats]:
         """Call the signatures of a level, or of the heads, until all units are processed.
 
         Args:
             key: of the signatures, which are called ``{key}_{count}``.
-            counts: units that one call may take.
-            inputs: by name, (N, ...).
+            calls: units that each call takes.
+            inputs: by name, (N, ...), or with units of padding behind these.
+            units: N.
 
         Returns:
             each output, (N, ...).
         """
-        units, start = len(next(iter(inputs.values()))), 0
-        pieces: dict[str, list[Floats]] = {}
-        calls = cover(units, counts)
-        if calls == (units,):
-            return self._call(f"{key}_{units}", inputs)
+        if len(calls) == 1 and all(len(values) == calls[0] for values in inputs.values()):
+            found = self._call(f"{key}_{calls[0]}", inputs)
+            return found if calls[0] == units else {name: values[:units] for name, values in found.items()}
+        pieces: list[dict[str, Floats]] = []
+        start = 0
         for count in calls:
             piece = {name: _rows(values, start, count) for name, values in inputs.items()}
-            for name, values in self._call(f"{key}_{count}", piece).items():
-                pieces.setdefault(name, []).append(values[: units - start])
+            pieces.append(self._call(f"{key}_{count}", piece))
             start += count
-        return {name: np.concatenate(parts) for name, parts in pieces.items()}
+        return {name: np.concatenate([piece[name] for piece in pieces])[:units] for name in pieces[0]}
 
     def _call(self, signature: str, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:
         if self._hear is not None:
             self._hear(signature, inputs)
-        outputs: dict[str, Floats] = self._runners[signature](**inputs)
-        return outputs
+        return self._calls[signature](inputs)
 
     def _tagged(self, states: Mapping[str, Floats], views: Mapping[str, Views]) -> dict[str, Floats]:
         """Return the outputs (T, K) of the heads that label samples.
@@ -201,7 +205,8 @@ class Runtime:
         for coarse, count in counts.items():
             places = covering(counts[level], reach[level], count, reach[coarse])
             units[coarse.key], mask = pad(states[coarse.key][places], lengths[level], level.length)
-        return {name: outputs[mask] for name, outputs in self._covered(HEAD, level.counts, units).items()}
+        calls = cover(len(mask), level.counts)
+        return {name: outputs[mask] for name, outputs in self._covered(HEAD, calls, units, len(mask)).items()}
 
 
 def _averaged(vectors: Floats, lengths: NDArray[np.int32]) -> Floats:

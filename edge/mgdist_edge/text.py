@@ -6,16 +6,16 @@ be proved right with the golden examples of a bundle.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mgdist_edge.chunks import BREAK, CLOSING, END, STRANGER, WORDS, Chunks, sentences_of, stranger
 from mgdist_edge.errors import InputError
 from mgdist_edge.kept import Kept
 from mgdist_edge.views import Views
@@ -25,21 +25,26 @@ from mgdist_edge.wordpiece import MARKS, WordPiece
 PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
 """The first two words of every vocabulary: ids 0 and 1."""
 
-WORDS = re.compile(r"\w+|[^\w\s]")
 PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n[^\S\n]*\n\s*")
-STRANGER = 2**31
-"""Keys from here on are of words that are not in the vocabulary."""
 FIRST, PRIME, MIXER = 2166136261, 16777619, 0x2C1B3C6D
 """Numbers of the hash of n-grams."""
+_FIRST, _PRIME, _MIXER, _HALF, _REST = (np.uint32(each) for each in (FIRST, PRIME, MIXER, 15, 12))
 LONGEST = 1_000_000
 """Characters of a text that are read; the rest could not reach the network anyway."""
+Read = tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]
+"""The keys of words (T,), the words of each unit of the finest level (N,), and the units of each paragraph (P,)."""
 
 
 def words(text: str, *, lowercase: bool) -> list[str]:
     """Return the words and the punctuation marks of a text, in order."""
+    return WORDS.findall(lowered(text) if lowercase else text)
+
+
+def lowered(text: str) -> str:
+    """Return a text in small letters."""
     # Python alone makes a capital sigma at the end of a word another letter than elsewhere.
-    return WORDS.findall(text.replace("\u03a3", "\u03c3").lower() if lowercase else text)
+    return text.replace("\u03a3", "\u03c3").lower()
 
 
 @dataclass(frozen=True)
@@ -105,18 +110,52 @@ class TextInput:
         Raises:
             InputError: it is no text, or there is no word in it.
         """
-        nested = [list(self._units(part)) for part in self._parts(self.read(raw)[:LONGEST])]
-        nested = [units for units in nested if units]
-        if not nested:
+        text = self.read(raw)[:LONGEST]
+        keys, units, paragraphs = self._nested(text) if self.pieces else self._sentences(text)
+        if not len(units):
             raise InputError("expected a text with at least one word; got an empty one")
-        lengths = unit_lengths(nested, [window.length for window in self.levels.values()])
-        keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)[: int(lengths[0].sum())]
-        ids = ngrams(keys, lengths[0], self.order, self.words, self.buckets)
-        rows = self.kept.places[ids] if self.kept else ids
-        return Views((rows, *[None] * (len(lengths) - 1)), lengths)
+        lengths = unit_lengths(units, paragraphs, [window.length for window in self.levels.values()])
+        keys = keys[: int(lengths[0].sum())]
+        return Views((self.rows_of(keys, lengths[0]), *[None] * (len(lengths) - 1)), lengths)
 
-    def _parts(self, text: str) -> list[str]:
-        return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
+    def rows_of(self, keys: NDArray[np.uint32], lengths: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the rows (T, order) of words and n-grams, from the keys (T,) and the lengths (N,) of all units."""
+        ids = ngrams(keys, lengths, self.order, self.words, self.buckets)
+        return self.kept.places[ids] if self.kept else ids
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """The keys of the chunks that were met."""
+        return Chunks(self.vocabulary, sentences="sentence" in self.levels, breaks=len(self.levels) - 1)
+
+    def chunked(self, text: str) -> list[str]:
+        """Return the chunks of a lowered text, with BREAK where a blank line ends what a unit may hold."""
+        if len(self.levels) == 1:
+            return text.split()
+        found: list[str] = []
+        parts = PARAGRAPHS.split(text)
+        for place, part in enumerate(parts, 1):
+            found += part.split()
+            if part[-1:] in CLOSING and part and (place == len(parts) or "paragraph" in self.levels):
+                found[-1] += " "  # nothing follows that could be the white space behind a sentence
+            found.append(BREAK)
+        return found
+
+    def _sentences(self, text: str) -> Read:
+        keys = self.chunks.keys_of(self.chunked(lowered(text) if self.lowercase else text))
+        longest = self.levels["word"].length
+        units, paragraphs = sentences_of(keys, longest)
+        if len(self.levels) == 1:
+            return keys, units[:1], paragraphs
+        return keys[keys != END], units, paragraphs
+
+    def _nested(self, text: str) -> Read:
+        """Read a text with the tokenizer of a pre-trained encoder."""
+        parts = PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
+        nested = [units for part in parts if (units := list(self._units(part)))]
+        keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)
+        sizes = np.fromiter(map(len, chain.from_iterable(nested)), np.int64)
+        return keys, sizes, np.fromiter(map(len, nested), np.int64)
 
     def _units(self, part: str) -> Iterator[list[int]]:
         for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
@@ -153,28 +192,27 @@ class TextInput:
         }
 
 
-def unit_lengths(nested: Sequence[Sequence[Sized]], longest: Sequence[int]) -> tuple[NDArray[np.int32], ...]:
-    """Return the lengths of each level's units, from the units of the finest level in each paragraph."""
-    lengths = [[len(unit) for units in nested for unit in units]]
-    if len(longest) == 3:
-        lengths.append([size for units in nested for size in _wrapped(len(units), longest[1])])
-    if len(longest) > 1:
-        lengths.append([min(len(lengths[-1]), longest[-1])])
-        for level in reversed(range(len(lengths) - 1)):
-            lengths[level] = lengths[level][: sum(lengths[level + 1])]
-    return tuple(np.array(level, np.int32) for level in lengths)
+def unit_lengths(
+    units: NDArray[np.int64], paragraphs: NDArray[np.int64], longest: Sequence[int]
+) -> tuple[NDArray[np.int32], ...]:
+    """Return the lengths of each level's units.
 
-
-def _wrapped(count: int, longest: int) -> list[int]:
-    return [min(longest, count - start) for start in range(0, count, longest)]
-
-
-def stranger(word: str) -> int:
-    """Return the key of a word that is not in the vocabulary: the CRC-32 of its UTF-8 bytes, with the highest bit set.
-
-    A known word's key is its id. So an n-gram is told from others by words that have no vector of their own, too.
+    Args:
+        units: samples of each unit of the finest level, (N,).
+        paragraphs: units of each paragraph, (P,).
+        longest: samples of a unit of each level at most.
     """
-    return crc32(word.encode("utf-8", "surrogatepass")) | STRANGER
+    lengths = [units.astype(np.int32)]
+    if len(longest) == 3:
+        sizes = [
+            min(longest[1], count - start) for count in paragraphs.tolist() for start in range(0, count, longest[1])
+        ]
+        lengths.append(np.array(sizes, np.int32))
+    if len(longest) > 1:
+        lengths.append(np.array([min(len(lengths[-1]), longest[-1])], np.int32))
+        for level in reversed(range(len(lengths) - 1)):
+            lengths[level] = lengths[level][: int(lengths[level + 1].sum())]
+    return tuple(lengths)
 
 
 def ngrams(
@@ -192,22 +230,26 @@ def ngrams(
     Returns:
         (T, order) int32; the word's id comes first, and 0 stands where an n-gram would begin before its unit.
     """
-    columns = np.zeros((len(keys), order), np.int32)
+    columns = np.empty((len(keys), order), np.int32)
     columns[:, 0] = np.where(keys < STRANGER, keys, 1)
-    if order > 1:
-        starts = np.cumsum(lengths) - lengths
-        place = np.arange(len(keys)) - np.repeat(starts, lengths)
-        for n in range(2, order + 1):
-            hashed = _hash(np.stack([keys[n - 1 - back : len(keys) - back] for back in range(n)]))
-            inside = place[n - 1 :] >= n - 1
-            columns[n - 1 :, n - 1] = np.where(inside, vocabulary + hashed % np.uint32(buckets), 0)
+    if order == 1:
+        return columns
+    starts = lengths.cumsum()
+    starts -= lengths
+    state = (keys ^ _FIRST) * _PRIME
+    for n in range(1, order):
+        # Of all places, also those before which too little stands: these are set to 0 behind it.
+        state[n:] = (state[n:] ^ keys[: max(0, len(keys) - n)]) * _PRIME
+        hashed = (state ^ (state >> _HALF)) * _MIXER
+        hashed ^= hashed >> _REST
+        hashed %= np.uint32(buckets)
+        hashed += np.uint32(vocabulary)
+        columns[:, n] = hashed
+        for place in range(n):
+            columns[_inside(starts + place, len(keys)), n] = 0
     return columns
 
 
-def _hash(keys: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Hash each column of (n, T) keys: FNV-1a over whole keys, then two rounds of mixing, all modulo 2**32."""
-    mixed = np.full(keys.shape[1], FIRST, np.uint32)
-    for row in keys:
-        mixed = (mixed ^ row) * np.uint32(PRIME)
-    mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(MIXER)
-    return mixed ^ (mixed >> np.uint32(12))
+def _inside(places: NDArray[np.integer], stop: int) -> NDArray[np.integer]:
+    """Return the places that are before ``stop``; they rise."""
+    return places if len(places) == 0 or places[-1] < stop else places[places < stop]

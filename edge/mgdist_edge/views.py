@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_FEW = 32
+"""Units that are laid out one by one."""
+
 
 @dataclass(frozen=True)
 class Views:
@@ -42,13 +45,36 @@ def pad(
         (N, S, ...) with zeros behind each unit's samples, and its mask (N, S).
     """
     longest = int(lengths.max(initial=0)) if size is None else size
-    mask = np.arange(longest) < lengths[:, None]
-    units = np.zeros((len(lengths), longest, *samples.shape[1:]), samples.dtype)
-    if len(lengths) == 1:  # a third of the time, and the coarsest level of most bundles has one unit
-        units[0, : len(samples)] = samples
-    else:
-        units[mask] = samples
-    return units, mask
+    return lay(samples, lengths, longest, len(lengths)), real(lengths, longest)
+
+
+def real(lengths: NDArray[np.int32], size: int) -> NDArray[np.bool_]:
+    """Return which samples (N, S) of units are no padding; S is ``size``."""
+    mask: NDArray[np.bool_] = np.arange(size) < lengths[:, None]
+    return mask
+
+
+def lay(samples: NDArray[np.generic], lengths: NDArray[np.int32], size: int, rows: int) -> NDArray[np.generic]:
+    """Lay consecutive samples into units of equal length, and units of padding behind them.
+
+    Args:
+        samples: (T, ...) the samples of all units, one unit after another.
+        lengths: (N,) samples of each unit; they sum to T.
+        size: S of the result.
+        rows: units of the result, at least N.
+
+    Returns:
+        (rows, S, ...) with zeros behind each unit's samples.
+    """
+    units = np.zeros((rows, size, *samples.shape[1:]), samples.dtype)
+    if len(lengths) > _FEW:
+        units[: len(lengths)][real(lengths, size)] = samples
+        return units
+    start = 0
+    for place, length in enumerate(lengths.tolist()):  # half the time that a mask takes
+        units[place, :length] = samples[start : start + length]
+        start += length
+    return units
 
 
 def covering(

@@ -125,14 +125,19 @@ class PaddedRuntime:
 
     def run(self, views: Views) -> NDArray[np.float32]:
         """Return the probabilities (K,) of a document that fits."""
-        inputs: dict[str, NDArray[np.generic]] = {}
-        samples = views.samples[0]
-        assert samples is not None, "the finest level reads a raw view"
-        for index, lengths in enumerate(views.lengths):
-            found, _ = pad(samples, lengths, self.sizes.lengths[index])
-            units = np.zeros((self.sizes.units[index], *found.shape[1:]), np.int32)
-            units[: len(found)] = found
-            inputs[f"members_{index}" if index else "ids"] = units
-            samples = np.arange(1, len(lengths) + 1, dtype=np.int32)
-        probabilities: NDArray[np.float32] = self._run(**inputs)[ONLY_HEAD][0]
+        probabilities: NDArray[np.float32] = self._run(**laid_out(views, self.sizes))[ONLY_HEAD][0]
         return probabilities
+
+
+def laid_out(views: Views, sizes: Sizes) -> dict[str, NDArray[np.int32]]:
+    """Return what the padded graph is given of a document that fits."""
+    inputs: dict[str, NDArray[np.int32]] = {}
+    samples = views.samples[0]
+    assert samples is not None, "the finest level reads a raw view"
+    for index, lengths in enumerate(views.lengths):
+        found, _ = pad(samples, lengths, sizes.lengths[index])
+        units = np.zeros((sizes.units[index], *found.shape[1:]), np.int32)
+        units[: len(found)] = found
+        inputs[f"members_{index}" if index else "ids"] = units
+        samples = np.arange(1, len(lengths) + 1, dtype=np.int32)
+    return inputs

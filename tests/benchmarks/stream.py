@@ -19,9 +19,10 @@ from time import perf_counter
 
 import numpy as np
 
+from mgdist_edge.chunks import WORDS
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.predictor import Prediction, Predictor, load
-from mgdist_edge.text import SENTENCES, WORDS, TextInput, words
+from mgdist_edge.text import SENTENCES, TextInput, words
 from tests.benchmarks.setting import parser, table, told
 
 

@@ -1,9 +1,13 @@
+import random
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mgdist_edge.chunks import stranger
 from mgdist_edge.errors import InputError
-from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, stranger, words
+from mgdist_edge.reader import Reader
+from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
 from mgdist_edge.windows import Window
 
 KNOWN = {word: place for place, word in enumerate([PADDING, UNKNOWN, "a", "b", "c", "d", "e", "f", "."])}
@@ -111,3 +115,50 @@ def test_words_without_a_vector_still_make_pairs_of_their_own() -> None:
 def test_the_key_of_a_stranger_is_what_other_ports_must_compute() -> None:
     assert stranger("zebra") == 0x95575DB6
     assert stranger("straße") == 0x883F52CD
+
+
+@pytest.mark.parametrize("levels", [{}, {"sentence": 3}, {"sentence": 3, "paragraph": 4}, {"paragraph": 4}])
+def test_chunks_are_cut_as_sentences_are(levels: dict[str, int]) -> None:
+    fitted, drawn = reading(4, word=5, **levels), random.Random(0)
+    pieces = [
+        "a",
+        "b ",
+        "zebra_1 ",
+        "ΣΑΣ ",
+        ". ",
+        ".",
+        "!",
+        '?" ',
+        ".') ",
+        ")",
+        "\n",
+        "\n\n",
+        " \n \t\n",
+        "\u2028",
+        "-",
+    ]
+    read = 0
+    for _ in range(400):
+        text = "a" + "".join(drawn.choices(pieces, k=drawn.randrange(25)))
+        here, there = fitted.views(text), Reader(fitted, 64).views(text)  # which searches for sentences
+        np.testing.assert_array_equal(np.array(here.samples[0]), np.array(there.samples[0]))
+        for one, other in zip(here.lengths, there.lengths, strict=True):
+            np.testing.assert_array_equal(one, other)
+        read += len(here.lengths[0])
+    assert read >= 400
+    assert len(fitted.chunks) > 100
+
+
+def test_chunks_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mgdist_edge.chunks._MOST", 3)
+    fitted = reading(word=4, sentence=4)
+    for text in ("a b. c", "d, e", "a b. c"):
+        fitted.views(text)
+        assert len(fitted.chunks) <= 3
+
+
+@pytest.mark.parametrize("text", ["a", "a b", "a. b. c", "a b c"])
+def test_a_text_may_have_fewer_words_than_an_ngram(text: str) -> None:
+    samples = ids(reading(4, word=3, sentence=4), text)
+    assert samples.shape == (len(words(text, lowercase=True)), 4)
+    assert (samples[0, 1:] == 0).all()

@@ -24,6 +24,7 @@ from mgdist_edge.cli import main
 from mgdist_edge.errors import SelftestError
 from mgdist_edge.golden import Golden
 from mgdist_edge.predictor import load
+from mgdist_edge.runtime import Runtime
 from mgdist_edge.selftest import selftest
 from mgdist_edge.summary import summary
 from mgdist_edge.tags import Tag, Tags
@@ -162,14 +163,9 @@ def test_the_command_line_tells_stretches(alone: Made, tmp_path: Path, capsys: p
     assert main(["bench", str(alone.path), "--file", str(path), "--json"]) == 0
 
 
-def test_cost_follows_the_length_of_a_recording(alone: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cost_follows_the_length_of_a_recording(alone: Made) -> None:
     predictor, calls = load(alone.path), list[str]()
-    runners = predictor.runtime._runners
-    monkeypatch.setattr(
-        predictor.runtime,
-        "_runners",
-        {name: lambda _name=name, **given: (calls.append(_name), runners[_name](**given))[1] for name in runners},
-    )
+    predictor.runtime = Runtime(predictor.bundle, hear=lambda name, _: calls.append(name))
     predictor.predict(np.ones((9, 2), np.float32))
     assert [name for name in calls if name.startswith(("moment", "head"))] == ["moment_2", "head_2"]
     calls.clear()

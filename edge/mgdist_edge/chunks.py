@@ -1,0 +1,110 @@
+"""Words by what stands between white space: each such chunk is looked up once, and remembered.
+
+Most of a text's chunks were met before, so that a whole text costs one look-up a chunk and a few passes over arrays.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORDS = re.compile(r"\w+|[^\w\s]")
+STRANGER = 2**31
+"""Keys from here on are of words that are not in the vocabulary."""
+END = 0
+"""Stands behind the words of a sentence; no word has this key, which is the padding's. Two of them end a paragraph."""
+BREAK = "\n\n"
+"""Stands among the chunks where a blank line is; no chunk has white space in it."""
+CLOSING = "\"')]"
+"""What may stand between the full stop of a sentence and the white space behind it."""
+_STOPS, _LETTER = ".!?", re.compile(r"\w")
+_STOP = re.compile(rf"[.!?][{re.escape(CLOSING)}]*\Z")
+_END = END.to_bytes(4, sys.byteorder)
+_MOST = 2**15
+
+
+class Chunks(dict[str, bytes]):
+    """The keys (uint32) of the words in a chunk of a text, and END behind them where a sentence ends.
+
+    Brackets and quotation marks between the full stop and the white space that follows belong to no sentence. Where
+    no white space follows, a chunk that ends with such a mark is looked up with a space behind it.
+
+    Args:
+        vocabulary: word -> id.
+        sentences: a sentence ends at a chunk that ends with a full stop or the like.
+        breaks: ENDs that stand for a blank line.
+    """
+
+    def __init__(self, vocabulary: Mapping[str, int], *, sentences: bool, breaks: int) -> None:
+        super().__init__()
+        self._vocabulary, self._sentences = vocabulary, sentences
+        self._break = _END * breaks
+
+    def __missing__(self, chunk: str) -> bytes:
+        """Look a chunk up, and remember it; all are forgotten when there are too many."""
+        if len(self) >= _MOST:
+            self.clear()
+        found = self[chunk] = self._break if chunk == BREAK else self._keys(chunk)
+        return found
+
+    def keys_of(self, chunks: list[str]) -> NDArray[np.uint32]:
+        """Return the keys of all chunks, one after another, (T,), with END where sentences and paragraphs end."""
+        return np.frombuffer(b"".join(map(self.__getitem__, chunks)), np.uint32)
+
+    def _keys(self, chunk: str) -> bytes:
+        # Most chunks are a word, or a word and a mark: to search them costs three times as much.
+        if chunk.isalnum():
+            return self._key(chunk)
+        word, mark = chunk[:-1], chunk[-1]
+        if word.isalnum() and not _LETTER.match(mark):
+            return self._key(word) + self._key(mark) + (_END if self._sentences and mark in _STOPS else b"")
+        stop = _STOP.search(chunk) if self._sentences else None
+        words = WORDS.findall(chunk if stop is None else chunk[: stop.start() + 1])
+        return b"".join([*map(self._key, words), b"" if stop is None else _END])
+
+    def _key(self, word: str) -> bytes:
+        return (self._vocabulary.get(word) or stranger(word)).to_bytes(4, sys.byteorder)
+
+
+def stranger(word: str) -> int:
+    """Return the key of a word that is not in the vocabulary: the CRC-32 of its UTF-8 bytes, with the highest bit set.
+
+    A known word's key is its id. So an n-gram is told from others by words that have no vector of their own, too.
+    """
+    return crc32(word.encode("utf-8", "surrogatepass")) | STRANGER
+
+
+def sentences_of(keys: NDArray[np.uint32], longest: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the words of each unit, (N,), and the units of each paragraph, (P,).
+
+    Args:
+        keys: of a whole text, or of as much as was read, with ENDs.
+        longest: words of a unit at most; a longer sentence goes on in the next one.
+    """
+    ends = (keys == END).nonzero()[0]
+    lengths = np.empty(len(ends) + 1, np.int64)
+    lengths[:-1] = ends
+    lengths[-1] = len(keys)
+    lengths[1:] -= ends + 1
+    holds = lengths > 0
+    breaks = holds.nonzero()[0]
+    units = lengths[breaks]
+    # Where sentences follow each other, so do their places; a paragraph ends where they do not.
+    last = np.empty(len(units), np.bool_)
+    last[-1:] = True
+    np.not_equal(breaks[1:], breaks[:-1] + 1, out=last[:-1])
+    if len(units) and units.max() > longest:
+        pieces = -(-units // longest)
+        stops = pieces.cumsum()
+        wrapped = np.full(stops[-1], longest)
+        wrapped[stops - 1] = units - (pieces - 1) * longest
+        marks = np.zeros(len(wrapped), np.bool_)
+        marks[stops - 1] = last
+        units, last = wrapped, marks
+    places = last.nonzero()[0] + 1
+    paragraphs = places.copy()
+    paragraphs[1:] -= places[:-1]
+    return units, paragraphs
