@@ -295,7 +295,8 @@ class Line:
             ship(best, contender.data.value, levels, way, compressed.folder, outputs, created, folder)
 
         steps = [[each.method, each.step, each.sha256] for each in way]
-        given = [compressed.digest, best.name, best.run.license, steps, "with what is usual"]
+        given: list[Any] = [compressed.digest, best.name, best.run.license, steps, "with what is usual"]
+        given += [best.compress.exit.model_dump()] if best.compress.exit else []
         shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
         self.run.link(shipped.value.bundle)
         if best.run.key is not None:
@@ -325,6 +326,7 @@ class Line:
             network=(evaluated.network["valid"], evaluated.network["test"]),
             baseline=(evaluated.baseline["valid"], evaluated.baseline["test"]),
             shipped=shipped.test,
+            exit=shipped.exit,
             parity=shipped.parity,
             candidates=measured,
             chosen=chosen,

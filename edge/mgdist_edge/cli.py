@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         source.add_argument("--stdin", action="store_true", help="read one text from standard input")
         verb.add_argument("--top", metavar="K", type=count, help="show the K most probable labels")
         verb.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
+    predict.add_argument(
+        "--exit", choices=("on", "off"), default="on", help="off: read all, also where it is sure before"
+    )
     bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
     bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
     for verb in (predict, explain, bench):
@@ -92,17 +95,17 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _loaded(asked: argparse.Namespace) -> "Predictor":
+def _loaded(asked: argparse.Namespace, *, exit: bool) -> "Predictor":
     from mgdist_edge.predictor import load
 
     signature, replay = asked.require_signature, not asked.no_replay
-    return load(asked.bundle, threads=asked.threads, require_signature=signature, replay=replay)
+    return load(asked.bundle, threads=asked.threads, require_signature=signature, replay=replay, exit=exit)
 
 
 def _explain(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.documents import naming
 
-    predictor = _loaded(asked)
+    predictor = _loaded(asked, exit=False)
     for document in _documents(asked, predictor.bundle.manifest.inputs):
         with naming(document):
             found = predictor.explain(document.raw)
@@ -116,7 +119,7 @@ def _explain(asked: argparse.Namespace) -> Iterator[str]:
 def _predict(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.documents import naming
 
-    predictor = _loaded(asked)
+    predictor = _loaded(asked, exit=asked.exit == "on")
     for document in _documents(asked, predictor.bundle.manifest.inputs):
         with naming(document):
             prediction = predictor.predict(document.raw)
@@ -158,7 +161,8 @@ def _as_text(prediction: "Prediction", top: int) -> str:
         for name, answer in prediction.answers.items()
         for line in answer.lines(top)
     ]
-    return "\n".join([f"{first}  ({prediction.milliseconds:.2f} ms)", *rest])
+    after = "" if prediction.stopped_after is None else f", sure after {prediction.stopped_after} units"
+    return "\n".join([f"{first}  ({prediction.milliseconds:.2f} ms{after})", *rest])
 
 
 def _selftest(asked: argparse.Namespace) -> Iterator[str]:

@@ -121,7 +121,7 @@ def explain(predictor: "Predictor", raw: Handed) -> Explanation:
     stream = predictor.stream()
     outputs = stream.outputs(raw)
     target = _target(predictor, outputs)
-    prediction = predictor.told(outputs, begin)
+    prediction = predictor.told(outputs, begin=begin)
     inputs = predictor.bundle.manifest.inputs
     raws = raw if isinstance(raw, Mapping) and len(inputs) > 1 else dict.fromkeys(inputs, raw)
     found = []

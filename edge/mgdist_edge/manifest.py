@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from mgdist_edge.above import require_finer
 from mgdist_edge.errors import BundleError
+from mgdist_edge.exits import Exit, read_exit
 from mgdist_edge.fields import Fields, parse
 from mgdist_edge.inputs import Input, read_input
 from mgdist_edge.tags import Tag
@@ -82,6 +83,7 @@ class Manifest:
         parity: how far the device model is from the trained one.
         parts: what the file consists of; ``model`` is the flatbuffer.
         usual: what the answers of a head look like where it was trained, by head; none of those that give numbers.
+        exit: when reading may stop; None where all is read.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Manifest:
     parity: Mapping[str, float]
     parts: Mapping[str, Part] = field(default_factory=dict)
     usual: Mapping[str, Usual] = field(default_factory=dict)
+    exit: Exit | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -121,7 +124,9 @@ class Manifest:
             "metrics": dict(self.metrics),
             "parity": dict(self.parity),
             "parts": {name: vars(part) for name, part in self.parts.items()},
-        } | ({"usual": usual_json(self.usual)} if self.usual else {})
+            **({"usual": usual_json(self.usual)} if self.usual else {}),
+            **({"exit": self.exit.as_json()} if self.exit else {}),
+        }
 
 
 def parse_manifest(raw: bytes) -> Fields:
@@ -197,6 +202,7 @@ def read_manifest(fields: Fields, parts: Mapping[str, bytes]) -> Manifest:
         parity=_read_numbers(fields.inner("parity")),
         parts=read_parts(fields),
         usual=read_usual(fields.inner("usual"), tasks) if "usual" in fields.values else {},
+        exit=read_exit(fields.inner("exit"), tasks, inputs) if "exit" in fields.values else None,
     )
 
 

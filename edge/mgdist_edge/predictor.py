@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mgdist_edge.answers import Label
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
+from mgdist_edge.exits import answer_early
 from mgdist_edge.raws import Handed, cut
 from mgdist_edge.runtime import Floats, Runtime
 from mgdist_edge.stream import MOST, Stream
@@ -26,10 +27,13 @@ class Prediction:
     Attributes:
         answers: of each head, by name.
         milliseconds: from the raw value to this.
+        stopped_after: units of the finest level, such as sentences, after which the answer was sure and reading
+            stopped; None where all was read.
     """
 
     answers: Mapping[str, Answer]
     milliseconds: float
+    stopped_after: int | None = None
 
     @property
     def answer(self) -> Answer:
@@ -55,7 +59,8 @@ class Prediction:
         """Return it for a machine; with the ``top`` most probable labels only, where a number is given."""
         said = {name: answer.as_json(top) for name, answer in self.answers.items()}
         answer = next(iter(said.values())) if len(said) == 1 else said
-        return {**answer, "milliseconds": round(self.milliseconds, 3)}
+        early = {} if self.stopped_after is None else {"stopped_after": self.stopped_after}
+        return {**answer, **early, "milliseconds": round(self.milliseconds, 3)}
 
     def _label(self) -> Label:
         if not isinstance(self.answer, Label):
@@ -64,10 +69,20 @@ class Prediction:
 
 
 class Predictor:
-    """A bundle, ready to answer."""
+    """A bundle, ready to answer.
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    Args:
+        bundle: opened, so proved whole.
+        threads: of the interpreter.
+        exit: stop reading when sure, where the bundle says when that is; else all is always read.
+
+    Attributes:
+        exit: when reading stops; None where all is read.
+    """
+
+    def __init__(self, bundle: Bundle, *, threads: int = 1, exit: bool = True) -> None:
         self.bundle = bundle
+        self.exit = bundle.manifest.exit if exit else None
         self.runtime = Runtime(bundle, threads=threads)
 
     def predict(self, raw: Handed) -> Prediction:
@@ -80,7 +95,9 @@ class Predictor:
             InputError: it cannot be read, such as a text without a word.
         """
         begin = perf_counter()
-        return self.told(self.runtime.recall(self.views(raw), None), begin)
+        if self.exit is None:
+            return self.told(self.runtime.recall(self.views(raw), None), begin=begin)
+        return self.told(*answer_early(self, raw, self.exit), begin=begin)
 
     def stream(self, most: int = MOST) -> Stream:
         """Return what answers for live input: a text while it is typed, readings as they arrive.
@@ -122,19 +139,25 @@ class Predictor:
         """Return the outputs of each head, (K,), as golden examples hold them."""
         return self.runtime.run(views)
 
-    def told(self, outputs: Mapping[str, Floats], begin: float) -> Prediction:
+    def told(self, outputs: Mapping[str, Floats], stopped_after: int | None = None, *, begin: float) -> Prediction:
         """Return what some outputs say.
 
         Args:
             outputs: of each head, (K,).
+            stopped_after: units after which reading stopped; None where all was read.
             begin: when it began, by ``perf_counter``.
         """
         answers = {name: task.answer(outputs[name]) for name, task in self.bundle.manifest.tasks.items()}
-        return Prediction(answers, 1000 * (perf_counter() - begin))
+        return Prediction(answers, 1000 * (perf_counter() - begin), stopped_after)
 
 
 def load(
-    path: str | Path, *, threads: int = 1, require_signature: str | Path | None = None, replay: bool = True
+    path: str | Path,
+    *,
+    threads: int = 1,
+    require_signature: str | Path | None = None,
+    replay: bool = True,
+    exit: bool = True,
 ) -> Predictor:
     """Open a bundle, check it, and make it ready.
 
@@ -143,13 +166,14 @@ def load(
         threads: of the interpreter; one is right for most devices.
         require_signature: file of public keys, one of which must have signed the bundle; None: none need have.
         replay: replay the golden examples when the file is loaded for the first time on this machine.
+        exit: stop reading a text when sure, where the bundle says when that is; else all is always read.
 
     Raises:
         BundleError: the file is damaged, is not a bundle, is newer than this runtime, or is not signed as required.
         SelftestError: the golden examples give other results on this device.
         EdgeError: no LiteRT is installed, or the keys cannot be read.
     """
-    predictor = Predictor(Bundle.open(path, require_signature), threads=threads)
+    predictor = Predictor(Bundle.open(path, require_signature), threads=threads, exit=exit)
     if replay:
         from mgdist_edge.replay import require_replayed  # which reads this module
 

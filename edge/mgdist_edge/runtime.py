@@ -17,6 +17,7 @@ from mgdist_edge.bundle import Bundle
 from mgdist_edge.calls import Call
 from mgdist_edge.cover import cover
 from mgdist_edge.errors import BundleError, EdgeError, InputError
+from mgdist_edge.exits import Begun
 from mgdist_edge.levels import spans
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.memory import Memory
@@ -94,7 +95,7 @@ class Runtime:
                 _require_ids(fitted, views[name])
         return self.recall(views, None)
 
-    def recall(self, views: Mapping[str, Views], memory: Memory | None) -> dict[str, Floats]:
+    def recall(self, views: Mapping[str, Views], memory: Memory | Begun | None) -> dict[str, Floats]:
         """Return what ``run`` does, for views that this bundle's inputs gave: they are not looked at again.
 
         Args:
@@ -110,7 +111,7 @@ class Runtime:
         except (ValueError, RuntimeError) as error:
             raise _refused(self._bundle, error) from None
 
-    def _answered(self, views: Mapping[str, Views], memory: Memory | None) -> dict[str, Floats]:
+    def _answered(self, views: Mapping[str, Views], memory: Memory | Begun | None) -> dict[str, Floats]:
         """Return the outputs of one run; or, where channels are apart, of one run each, side by side."""
         runs = [self._forward(each, memory) for each in _apart(self._bundle.manifest, views)]
         found = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
@@ -120,7 +121,7 @@ class Runtime:
                 found[name] = (found[name].reshape(len(factor), -1) * factor + shift).ravel()
         return found
 
-    def _forward(self, views: Mapping[str, Views], memory: Memory | None) -> dict[str, Floats]:
+    def _forward(self, views: Mapping[str, Views], memory: Memory | Begun | None) -> dict[str, Floats]:
         finer: NDArray[np.generic] = np.empty((0, 0), np.float32)
         summaries: dict[str, Floats] = {}
         states: dict[str, Floats] = {}

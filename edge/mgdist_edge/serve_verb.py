@@ -21,6 +21,7 @@ def add(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb.add_argument("--timeout", metavar="S", type=count, default=10, help="seconds for a request; default 10")
     verb.add_argument("--require-signature", metavar="KEY", type=Path, help="refuse what this public key did not sign")
     verb.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
+    verb.add_argument("--exit", choices=("on", "off"), default="on", help="off: read all, also where it is sure before")
     verb.set_defaults(verb=_serve)
 
 
@@ -30,7 +31,8 @@ def _serve(asked: argparse.Namespace) -> Iterator[str]:
     from mgdist_edge.service import Asked, Service
 
     signature, replay, patience = asked.require_signature, not asked.no_replay, float(asked.timeout)
-    service = Service(Asked(asked.source, asked.workers, asked.threads, signature, replay, patience))
+    exit = asked.exit == "on"
+    service = Service(Asked(asked.source, asked.workers, asked.threads, signature, replay, patience, exit))
     listener = listen(service, asked.host, asked.port, Limits(asked.max_body * 10**6, float(asked.timeout)))
     host, port = listener.server_address[:2]
     yield f"{service.bundle.path}: answers at http://{host!s}:{port}"

@@ -32,6 +32,7 @@ class Asked:
         require_signature: file of public keys, one of which must have signed the bundle.
         replay: replay the golden examples before a version answers for the first time.
         patience: seconds that a request waits for a predictor.
+        exit: stop reading a text when sure, where the bundle says when that is.
     """
 
     source: Path
@@ -40,6 +41,7 @@ class Asked:
     require_signature: Path | None = None
     replay: bool = True
     patience: float = 10.0
+    exit: bool = True
 
     @property
     def path(self) -> Path:
@@ -58,7 +60,7 @@ class Pool:
         self.bundle = Bundle.open(asked.path.resolve(), asked.require_signature)
         self._patience, self._idle = asked.patience, SimpleQueue[Predictor]()
         for number in range(asked.workers):
-            predictor = Predictor(self.bundle, threads=asked.threads)
+            predictor = Predictor(self.bundle, threads=asked.threads, exit=asked.exit)
             if asked.replay and number == 0:
                 require_replayed(predictor)
             self._idle.put(predictor)

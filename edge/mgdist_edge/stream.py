@@ -54,7 +54,7 @@ class Stream:
             InputError: it cannot be read, such as a text without a word; the next one may be.
         """
         begin = perf_counter()
-        return self._predictor.told(self.outputs(raw), begin)
+        return self._predictor.told(self.outputs(raw), begin=begin)
 
     def outputs(self, raw: Handed) -> Mapping[str, Floats]:
         """Return the outputs of each head, (K,); see :meth:`predict`."""

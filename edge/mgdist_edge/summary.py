@@ -6,6 +6,7 @@ from typing import assert_never
 from mgdist_edge.array import ArrayInput
 from mgdist_edge.audio import AudioInput
 from mgdist_edge.bundle import Bundle
+from mgdist_edge.exits import Exit
 from mgdist_edge.image import ImageInput
 from mgdist_edge.inputs import Input
 from mgdist_edge.manifest import Level
@@ -25,6 +26,7 @@ def summary(bundle: Bundle) -> Iterator[str]:
         **_named("head", {name: f"{task.kind}: {_some(labels_of(task))}" for name, task in manifest.tasks.items()}),
         **_named("input", {name: _input(fitted) for name, fitted in manifest.inputs.items()}),
         **{f"level {level.name}": _level(level) for level in manifest.levels},
+        **({"exit": _exit(manifest.exit)} if manifest.exit else {}),
         "method": manifest.method,
         "size": f"{bundle.size:,} bytes, of which the model {manifest.parts['model'].bytes:,}",
         "sha256": bundle.sha256,
@@ -63,6 +65,10 @@ def _input(fitted: Input) -> str:
             return f"array, {' x '.join(map(str, shape))} {dtype}{'' if divide == 1 else f', divided by {divide:g}'}"
         case _ as never:
             assert_never(never)
+
+
+def _exit(exit: Exit) -> str:
+    return f"after {' or '.join(map(str, exit.units))} units, once a label has {exit.confidence:.1%}"
 
 
 def _some(labels: tuple[str, ...]) -> str:

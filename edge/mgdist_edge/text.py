@@ -128,21 +128,27 @@ class TextInput:
         """The keys of the chunks that were met."""
         return Chunks(self.vocabulary, sentences="sentence" in self.levels, breaks=len(self.levels) - 1)
 
-    def chunked(self, text: str) -> list[str]:
-        """Return the chunks of a lowered text, with BREAK where a blank line ends what a unit may hold."""
+    def chunked(self, text: str) -> Iterator[list[str]]:
+        """Yield the chunks of each part of a lowered text, with BREAK where a blank line ends what a unit may hold."""
         if len(self.levels) == 1:
-            return text.split()
-        found: list[str] = []
-        parts = PARAGRAPHS.split(text)
-        for place, part in enumerate(parts, 1):
-            found += part.split()
-            if part[-1:] in CLOSING and part and (place == len(parts) or "paragraph" in self.levels):
-                found[-1] += " "  # nothing follows that could be the white space behind a sentence
-            found.append(BREAK)
-        return found
+            yield text.split()
+            return
+        start = 0
+        for gap in PARAGRAPHS.finditer(text):
+            yield self._part(text[start : gap.start()], white="paragraph" not in self.levels)
+            start = gap.end()
+        yield self._part(text[start:], white=False)
+
+    def _part(self, part: str, *, white: bool) -> list[str]:
+        """Return the chunks of a part; ``white``: the white space behind it may end a sentence."""
+        chunks = part.split()
+        if not white and chunks and part[-1] in CLOSING:
+            chunks[-1] += " "
+        chunks.append(BREAK)
+        return chunks
 
     def _sentences(self, text: str) -> Read:
-        keys = self.chunks.keys_of(self.chunked(lowered(text) if self.lowercase else text))
+        keys = self.chunks.keys_of(list(chain.from_iterable(self.chunked(lowered(text) if self.lowercase else text))))
         longest = self.levels["word"].length
         units, paragraphs = sentences_of(keys, longest)
         if len(self.levels) == 1:

@@ -19,6 +19,7 @@ from mgdist.evaluate.network import Outputs
 from mgdist.evaluate.scores import Heads, as_json, from_json, named, quality, score
 from mgdist.export.bundle import bundle
 from mgdist.export.card import card
+from mgdist.export.exits import EarlyExit, early_exit
 from mgdist.export.litert_route import Converted
 from mgdist.export.measure import Measuring, Weighed, bundle_path, flatbuffer, golden_of, manifest_of, outputs_path
 from mgdist.export.measured import Measured
@@ -143,6 +144,7 @@ class Shipped:
         test: the scores of each head on the test split, by the edge runtime.
         parity: against the network that was converted, on the test split.
         step: of pruning that this network is left from; 0 of the trained one.
+        exit: what stopping early saves and costs; None where all is always read.
     """
 
     bundle: Path
@@ -150,13 +152,15 @@ class Shipped:
     test: Heads
     parity: Parity
     step: int
+    exit: EarlyExit | None = None
 
     @classmethod
     def open(cls, folder: Path) -> "Shipped":
         """Read what :func:`ship` left."""
         fields = json.loads((folder / SHIPPED).read_text())
         test, compared = from_json(fields["test"]), Parity(**fields["parity"])
-        return cls(folder / fields["bundle"], fields["method"], test, compared, fields["step"])
+        exit = EarlyExit.from_json(fields["exit"]) if "exit" in fields else None
+        return cls(folder / fields["bundle"], fields["method"], test, compared, fields["step"], exit)
 
 
 def ship(
@@ -187,15 +191,19 @@ def ship(
     test, compared = score(dataset.tasks, device, dataset.test.targets), parity(dataset.tasks, device, trained)
     metrics = {**named(test), "valid_quality": chosen.quality, "latency_seconds": chosen.latency}
     outputs = dict(np.load(outputs_path(source, chosen.method)))
+    spec = job.compress.exit
+    early = None if spec is None else early_exit(packed, dataset, spec.max_accuracy_drop)
+    exit, answered = (None, outputs) if early is None else early
     manifest = replace(
         manifest_of(job, dataset, levels, chosen.method, created),
-        metrics=metrics,
+        metrics=metrics | (exit.metrics if exit else {}),
         parity=asdict(compared),
-        usual=usual(dataset.tasks, dataset.train.targets, outputs),
+        usual=usual(dataset.tasks, dataset.train.targets, answered),
+        exit=exit.exit if exit else None,
     )
     golden = golden_of(dataset.valid, outputs)
     name = f"{job.name}.tflite"
-    bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job, way))
+    bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job, way, exit))
     told = {"bundle": name, "method": chosen.method, "step": chosen.step}
-    told |= {"test": as_json(test), "parity": asdict(compared)}
+    told |= {"test": as_json(test), "parity": asdict(compared)} | ({"exit": exit.as_json()} if exit else {})
     write(folder / SHIPPED, json.dumps(told, indent=1))

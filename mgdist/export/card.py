@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mgdist.compress.candidate import BYTES, Candidate
+from mgdist.export.exits import EarlyExit
 from mgdist.job.data import columns_of_input
 from mgdist.job.device import size_line
 from mgdist.job.export import Asked, ExportJob
@@ -14,13 +15,14 @@ from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task, head_outputs
 
 
-def card(manifest: Manifest, job: Asked, way: Sequence[Candidate]) -> str:
+def card(manifest: Manifest, job: Asked, way: Sequence[Candidate], exit: EarlyExit | None = None) -> str:
     """Return a bundle's README in Markdown.
 
     Args:
         manifest: of the bundle.
         job: as it was trained.
         way: the candidates from the converted network in float32 to the one in the bundle, which is the last.
+        exit: what stopping early saves and costs; None where all is always read.
     """
     levels = "\n".join(map(_level, manifest.levels))
     metrics = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
@@ -44,7 +46,7 @@ Run it: `pip install mgdist-edge`, then `mgdist-edge predict FILE --file EXAMPLE
 |---|---|
 {metrics}
 
-{_proof(way)}
+{_exit(exit)}{_proof(way)}
 
 Any TFLite runtime loads this file. Its signatures:
 
@@ -55,6 +57,10 @@ A level reads a raw view, or its samples are the units of the level before it. {
 How a raw value is read is in `manifest.json` (and the
 vocabulary of a text in `tokenizer.json`); `golden.json` holds examples with the expected outputs.
 """
+
+
+def _exit(exit: EarlyExit | None) -> str:
+    return "" if exit is None else f"{exit} `--exit off` reads all, as other TFLite runtimes and the page do.\n\n"
 
 
 def _columns(job: Asked) -> list[str]:

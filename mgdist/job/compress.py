@@ -72,6 +72,14 @@ class PruneSpec(Spec):
     """learn from the whole network's answers, too; null: from the targets only"""
 
 
+class ExitSpec(Spec):
+    """Stop reading a text once the answer is sure; how sure is chosen on the validation split."""
+
+    max_accuracy_drop: float = Field(0.005, gt=0, le=1)
+    """accuracy that may be lost against reading all, on the validation split with a margin for its size (one-sided
+    95 %); it comes on top of compress.max_accuracy_drop"""
+
+
 class CompressSpec(Spec):
     """The accuracy budget, what to prune, and the formats to try."""
 
@@ -88,6 +96,8 @@ class CompressSpec(Spec):
     allows, the most sensitive ones in more"""
     prune: PruneSpec | None = None
     """what to take out of the network; null: nothing"""
+    exit: ExitSpec | None = None
+    """stop reading a text when sure; null: all of it is always read"""
     every: bool = False
     """score those formats too that cannot ship, being too large, or larger and no faster than one that is good
     enough; for a whole front"""

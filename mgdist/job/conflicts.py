@@ -21,6 +21,7 @@ from mgdist.job.encoders import (
     RnnSpec,
     TransformerSpec,
 )
+from mgdist.job.exit_conflicts import exit_mistakes
 from mgdist.job.head_conflicts import head_mistakes
 from mgdist.job.image import GRANULARITIES as IMAGE
 from mgdist.job.image import ImageSpec, image_mistakes
@@ -60,7 +61,7 @@ def conflicts(job: Job) -> list[Mistake]:
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
     found += [*split_mistakes(job), *head_mistakes(job)]
     found += [*ensemble_mistakes(job), *distil_mistakes(job)]
-    found += [*_long(job), *tag_mistakes(job), *prune_mistakes(job)]
+    found += [*_long(job), *tag_mistakes(job), *prune_mistakes(job), *exit_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]

@@ -23,6 +23,7 @@ from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Task
 
 if TYPE_CHECKING:  # these bring torch
+    from mgdist.export.exits import EarlyExit
     from mgdist.search.ensemble import Ensemble
     from mgdist.search.teacher import Taught
     from mgdist.train.prune import Pruned
@@ -64,6 +65,7 @@ class Summary:
         pruned: for each step of pruning what it took out, and the scores of what is left on the validation split.
         skipped: candidates that were not scored, since they cannot ship.
         searched: the trials; None without a search.
+        exit: what stopping early saves and costs; None where all is always read.
     """
 
     job: Asked
@@ -88,6 +90,7 @@ class Summary:
     pruned: "tuple[tuple[Pruned, Heads], ...]" = ()
     skipped: tuple[Skipped, ...] = ()
     searched: Searched | None = None
+    exit: "EarlyExit | None" = None
 
     @property
     def fold(self) -> str | None:
@@ -146,6 +149,7 @@ def sentences(summary: Summary) -> list[str]:
         f"Ships {summary.chosen.name}: {numbers} on {_counted(summary)}, run by the edge runtime.",
         *summary.verdicts,
         *_skipped(summary),
+        *_exit(summary),
     ]
     if summary.budget.told and summary.job.device.max_latency is not None:
         latency = summary.budget.on_device(summary.chosen)["latency"] * 1e3
@@ -182,6 +186,17 @@ def cuts(summary: Summary) -> Iterator[str]:
         yield (
             f"Pruned {number}: of {pruned.before:,} numbers {pruned.before - pruned.after:,} were taken out{rows}; "
             f"{quality(valid):.4f} on valid after fine-tuning; the trained network {quality(summary.network[0]):.4f}."
+        )
+
+
+def _exit(summary: Summary) -> Iterator[str]:
+    """Yield what stopping early saves and costs, where it was asked for."""
+    if summary.exit is not None:
+        yield str(summary.exit)
+    elif summary.job.compress.exit is not None:
+        yield (
+            "Early exit: none, since no threshold that saves anything keeps compress.exit.max_accuracy_drop "
+            f"({summary.job.compress.exit.max_accuracy_drop:g}) on the validation split; all is read."
         )
 
 

@@ -59,14 +59,16 @@ def main(options: argparse.Namespace) -> None:
     run = options.run.resolve()
     with told(), tempfile.TemporaryDirectory(prefix="mgdist-latency-") as folder:
         (path,) = (run / "bundle").glob("*.tflite")
-        predictor, data = load(path), Dataset.open(run / "data")
+        predictor, data = load(path, exit=False), Dataset.open(run / "data")
         documents = spread(data.test.raws[ONLY_INPUT], options.documents)
         warm = spread(data.valid.raws[ONLY_INPUT], WARM)
-        contestants = contestants_of(run, predictor, documents, Path(folder))
+        predict = Predict(predictor)
+        contestants = contestants_of(run, path, predictor, predict, documents, Path(folder))
         for contestant in contestants:
             timed([contestant], warm)
+        predict.cuts.clear()
         seconds = timed(contestants, documents)
-        tell(predictor, contestants, documents, 1000 * seconds)
+        tell(predictor, contestants, documents, 1000 * seconds, 1000 * np.array(predict.cuts))
 
 
 def spread(documents: Sequence[str], count: int) -> list[str]:
@@ -74,8 +76,10 @@ def spread(documents: Sequence[str], count: int) -> list[str]:
     return list(documents[:: max(1, len(documents) // count)][:count])
 
 
-def contestants_of(run: Path, predictor: Predictor, documents: list[str], folder: Path) -> list[Contestant]:
-    """Return the bundle, cutting alone, and the network on other engines."""
+def contestants_of(
+    run: Path, path: Path, predictor: Predictor, predict: Predict, documents: list[str], folder: Path
+) -> list[Contestant]:
+    """Return the bundle, and the network on other engines."""
 
     def cut(text: str) -> Views:
         return predictor.views(text)[ONLY_INPUT]
@@ -91,11 +95,10 @@ def contestants_of(run: Path, predictor: Predictor, documents: list[str], folder
     dynamic = export(network, example, folder / "dynamic.onnx", dynamic=True)
     fixed = export(network, largest, folder / "padded.onnx", dynamic=False)
     shape = " x ".join(map(str, (*padded.units[:-1], padded.lengths[0])))
+    early = [Contestant("mgdist-edge predict, stopping when sure", str, load(path).predict)] if exits(predictor) else []
     return [
-        Contestant(
-            "mgdist-edge predict, text to label", lambda text: text, lambda text: _done(predictor.predict(text))
-        ),
-        Contestant("of it: cutting the text", lambda text: text, lambda text: _done(cut(text))),
+        Contestant("mgdist-edge predict, all read", str, predict),
+        *early,
         Contestant("ONNX Runtime, model alone, real units", real, dynamic),
         Contestant(
             f"ONNX Runtime, model alone, padded to {shape} words", lambda text: laid_out(cut(text), padded), fixed
@@ -104,8 +107,23 @@ def contestants_of(run: Path, predictor: Predictor, documents: list[str], folder
     ]
 
 
-def _done(_: object) -> None:
-    """Forget a result, as a program that prints it would not; it costs nothing."""
+def exits(predictor: Predictor) -> bool:
+    """Say whether the bundle may stop reading early."""
+    return predictor.bundle.manifest.exit is not None
+
+
+class Predict:
+    """Answers as ``Predictor.predict`` does, and tells the seconds of cutting in ``cuts``."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self.cuts: list[float] = []
+
+    def __call__(self, text: str) -> None:
+        begin = perf_counter()
+        views = self._predictor.views(text)
+        self.cuts.append(perf_counter() - begin)
+        self._predictor.told(self._predictor.runtime.recall(views, None), begin=begin)
 
 
 def shipped_network(run: Path) -> Network:
@@ -183,7 +201,11 @@ def timed(contestants: Sequence[Contestant], documents: Sequence[str]) -> NDArra
 
 
 def tell(
-    predictor: Predictor, contestants: Sequence[Contestant], documents: list[str], ms: NDArray[np.float64]
+    predictor: Predictor,
+    contestants: Sequence[Contestant],
+    documents: list[str],
+    ms: NDArray[np.float64],
+    cuts: NDArray[np.float64],
 ) -> None:
     words = np.array([int(predictor.views(text)[ONLY_INPUT].lengths[0].sum()) for text in documents])
     near = np.argsort(words)[int(0.45 * len(words)) : int(0.55 * len(words)) + 1]
@@ -195,7 +217,6 @@ def tell(
         ]
         for contestant, each in zip(contestants, ms.T, strict=True)
     ]  # fmt: skip
-    rows[1][-1] = f"{np.median(ms[near, 1]) / np.median(ours[near]):.1%} of predict"
     table(["", "median ms", "p95", "mean", "median document ms", "predict / this"], rows)
     manifest = predictor.bundle.manifest
     print(
@@ -203,7 +224,9 @@ def tell(
         f"{np.median(words):.0f} words at the median; the median document: the {len(near)} documents around it by "
         f"words, {words[near].min()} to {words[near].max()}."
     )
-    for contestant in contestants[2:]:
+    share = float(np.median(cuts[near] / ours[near]))
+    print(f"Cutting the text: {np.median(cuts[near]):.4f} ms of the median document, {share:.1%} of predict.")
+    for contestant in contestants[2 if exits(predictor) else 1 :]:
         apart = difference(predictor, contestant, documents)
         print(f"Largest difference of a probability from the bundle's: {apart:.1e}, {contestant.name}.")
 
