@@ -35,7 +35,6 @@ class Partial:
         text = fitted.read(raw)
         self.whole = False
         self._fitted = fitted
-        self._longest = [window.length for window in fitted.levels.values()]
         self._all = fitted.views(text) if fitted.pieces else None
         self._parts: Iterator[list[str]] = iter(())
         if self._all is None:
@@ -71,18 +70,15 @@ class Partial:
             self.whole = most is None or most >= len(self._all.lengths[0])
             return self._all.lengths if self.whole or most is None else beginning(self._all, most).lengths
         units, paragraphs = self._found(most)
-        if not len(units):
+        if not units:
             raise InputError("expected a text with at least one word; got an empty one")
-        self.whole = most is None or len(units) <= most
-        lengths = unit_lengths(units, paragraphs, self._longest)
-        if most is None or len(lengths[0]) <= most:  # the network holds no more of them, or there are no more
-            self.whole = True
-            return lengths
-        return _begun(lengths, most)
+        lengths = unit_lengths(units, paragraphs, self._fitted.longest, None if most is None else most + 1)
+        self.whole = most is None or len(lengths[0]) <= most  # the network holds no more, or there are no more
+        return lengths if self.whole else unit_lengths(units, paragraphs, self._fitted.longest, most)
 
-    def _found(self, most: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _found(self, most: int | None) -> tuple[list[int], list[int]]:
         """Return the units and paragraphs of what was looked at: more than so many units, unless the text ends."""
-        held, longest = self._units, self._longest[0]
+        held, longest = self._units, self._fitted.longest[0]
         while True:
             more = self._look(None if most is None else _CHUNKS * (most + 1 - held))
             units, paragraphs = sentences_of(self._keys, longest)

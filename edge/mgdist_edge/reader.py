@@ -74,7 +74,6 @@ class Reader:
     def __init__(self, fitted: TextInput, most: int) -> None:
         self._fitted = fitted
         self._width = 4 * fitted.order
-        self._longest = [window.length for window in fitted.levels.values()]
         self._paragraphs = Cutter(PARAGRAPHS) if "paragraph" in fitted.levels else None
         self._sentences = Cutter(SENTENCES) if "sentence" in fitted.levels else None
         self._of_paragraph: Recent[str, Units] = Recent(most)
@@ -91,8 +90,8 @@ class Reader:
         nested = [units for part in parts if (units := self._units(part))]
         if not nested:
             raise InputError("expected a text with at least one word; got an empty one")
-        sizes = np.fromiter(map(len, chain.from_iterable(nested)), np.int64) // self._width
-        lengths = unit_lengths(sizes, np.fromiter(map(len, nested), np.int64), self._longest)
+        sizes = [len(unit) // self._width for units in nested for unit in units]
+        lengths = unit_lengths(sizes, list(map(len, nested)), self._fitted.longest)
         rows = b"".join(islice(chain.from_iterable(nested), len(lengths[0])))
         samples = np.frombuffer(rows, np.int32).reshape(-1, self._fitted.order)
         return Views((samples, *[None] * (len(lengths) - 1)), lengths)

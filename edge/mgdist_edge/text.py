@@ -32,7 +32,7 @@ FIRST, PRIME, MIXER = 2166136261, 16777619, 0x2C1B3C6D
 _FIRST, _PRIME, _MIXER, _HALF, _REST = (np.uint32(each) for each in (FIRST, PRIME, MIXER, 15, 12))
 LONGEST = 1_000_000
 """Characters of a text that are read; the rest could not reach the network anyway."""
-Read = tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]
+Read = tuple[NDArray[np.uint32], list[int], list[int]]
 """The keys of words (T,), the words of each unit of the finest level (N,), and the units of each paragraph (P,)."""
 
 
@@ -87,6 +87,11 @@ class TextInput:
         """Ids of words; those of n-grams come behind them."""
         return self.kept.words if self.kept else len(self.vocabulary)
 
+    @cached_property
+    def longest(self) -> tuple[int, ...]:
+        """Samples of a unit of each level at most."""
+        return tuple(window.length for window in self.levels.values())
+
     def read(self, raw: object) -> str:
         """Return what a caller handed in, if it is a text.
 
@@ -112,9 +117,9 @@ class TextInput:
         """
         text = self.read(raw)[:LONGEST]
         keys, units, paragraphs = self._nested(text) if self.pieces else self._sentences(text)
-        if not len(units):
+        if not units:
             raise InputError("expected a text with at least one word; got an empty one")
-        lengths = unit_lengths(units, paragraphs, [window.length for window in self.levels.values()])
+        lengths = unit_lengths(units, paragraphs, self.longest)
         keys = keys[: int(lengths[0].sum())]
         return Views((self.rows_of(keys, lengths[0]), *[None] * (len(lengths) - 1)), lengths)
 
@@ -160,8 +165,7 @@ class TextInput:
         parts = PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
         nested = [units for part in parts if (units := list(self._units(part)))]
         keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)
-        sizes = np.fromiter(map(len, chain.from_iterable(nested)), np.int64)
-        return keys, sizes, np.fromiter(map(len, nested), np.int64)
+        return keys, list(map(len, chain.from_iterable(nested))), list(map(len, nested))
 
     def _units(self, part: str) -> Iterator[list[int]]:
         for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
@@ -199,7 +203,7 @@ class TextInput:
 
 
 def unit_lengths(
-    units: NDArray[np.int64], paragraphs: NDArray[np.int64], longest: Sequence[int]
+    units: list[int], paragraphs: list[int], longest: Sequence[int], most: int | None = None
 ) -> tuple[NDArray[np.int32], ...]:
     """Return the lengths of each level's units.
 
@@ -207,18 +211,21 @@ def unit_lengths(
         units: samples of each unit of the finest level, (N,).
         paragraphs: units of each paragraph, (P,).
         longest: samples of a unit of each level at most.
+        most: units of the finest level that are wanted; None for all that the coarsest level holds.
     """
-    lengths = [units.astype(np.int32)]
+    lengths = [units if most is None else units[:most]]
     if len(longest) == 3:
-        sizes = [
-            min(longest[1], count - start) for count in paragraphs.tolist() for start in range(0, count, longest[1])
-        ]
-        lengths.append(np.array(sizes, np.int32))
+        left, sizes = len(lengths[0]), list[int]()
+        for count in paragraphs:
+            held = min(count, left)
+            left -= held
+            sizes += [min(longest[1], held - start) for start in range(0, held, longest[1])]
+        lengths.append(sizes)
     if len(longest) > 1:
-        lengths.append(np.array([min(len(lengths[-1]), longest[-1])], np.int32))
+        lengths.append([min(len(lengths[-1]), longest[-1])])
         for level in reversed(range(len(lengths) - 1)):
-            lengths[level] = lengths[level][: int(lengths[level + 1].sum())]
-    return tuple(lengths)
+            lengths[level] = lengths[level][: sum(lengths[level + 1])]
+    return tuple([np.array(level, np.int32) for level in lengths])
 
 
 def ngrams(

@@ -4,6 +4,7 @@ Legend: T samples of a view, C channels, N units, S samples of the longest unit.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,13 @@ def pad(
 
 def real(lengths: NDArray[np.int32], size: int) -> NDArray[np.bool_]:
     """Return which samples (N, S) of units are no padding; S is ``size``."""
-    mask: NDArray[np.bool_] = np.arange(size) < lengths[:, None]
+    mask: NDArray[np.bool_] = _counted(size) < lengths[:, None]
     return mask
+
+
+@lru_cache(maxsize=64)
+def _counted(size: int) -> NDArray[np.int64]:
+    return np.arange(size)
 
 
 def lay(samples: NDArray[np.generic], lengths: NDArray[np.int32], size: int, rows: int) -> NDArray[np.generic]:

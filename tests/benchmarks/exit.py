@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> None:
 
 def chosen(bundle: Bundle, data: Dataset, budget: float) -> tuple[Exit, float] | None:
     """Choose an exit on the validation split."""
-    return choose_exit(read_in_parts(bundle.path, data.valid), budget)
+    return choose_exit(read_in_parts(bundle, data.valid), budget)
 
 
 def spread(rows: int, count: int) -> range:
