@@ -5,6 +5,7 @@ Most of a text's chunks were met before, so that a whole text costs one look-up 
 
 import re
 import sys
+from array import array
 from collections.abc import Mapping
 from zlib import crc32
 
@@ -63,7 +64,9 @@ class Chunks(dict[str, bytes]):
             return self._key(word) + self._key(mark) + (_END if self._sentences and mark in _STOPS else b"")
         stop = _STOP.search(chunk) if self._sentences else None
         words = WORDS.findall(chunk if stop is None else chunk[: stop.start() + 1])
-        return b"".join([*map(self._key, words), b"" if stop is None else _END])
+        lookup = self._vocabulary.get
+        keys = [lookup(word) or crc32(word.encode("utf-8", "surrogatepass")) | STRANGER for word in words]
+        return array("I", keys).tobytes() + (b"" if stop is None else _END)
 
     def _key(self, word: str) -> bytes:
         return (self._vocabulary.get(word) or stranger(word)).to_bytes(4, sys.byteorder)

@@ -261,7 +261,8 @@ def timed_exit(predictor: Predictor, shard: Shard, exit: Exit) -> tuple[float, f
     """
     rows = range(0, len(shard), max(1, len(shard) // TIMED))[:TIMED]
     texts = [next(iter(shard.raw(row).values())) for row in rows]
-    early, full = Predictor(predictor.bundle), Predictor(predictor.bundle, exit=False)
+    # Each with an input of its own, or the second of them would find the words that the first has looked up.
+    early, full = (Predictor(Bundle.open(predictor.bundle.path), exit=False) for _ in range(2))
     early.exit, seconds = exit, [0.0, 0.0]
     for each in (early, full):
         for text in texts[:BLOCK]:

@@ -39,9 +39,10 @@ def main(options: argparse.Namespace) -> None:
         if found is None:
             print(f"No exit that saves anything keeps a drop of {options.budget:g} on the validation split.")
             return
-        early, full = Predictor(bundle), Predictor(bundle, exit=False)
+        # Each with an input of its own, or the second of them would find the words that the first has looked up.
+        early, full = Predictor(Bundle.open(path)), Predictor(Bundle.open(path), exit=False)
         early.exit = found[0]
-        measured = measure_exit(full, data.test, *found)
+        measured = measure_exit(Predictor(bundle), data.test, *found)
         texts = [next(iter(data.test.raw(row).values())) for row in spread(len(data.test), options.documents)]
         warm = [next(iter(data.valid.raw(row).values())) for row in spread(len(data.valid), WARM)]
         timed([full, early], warm)

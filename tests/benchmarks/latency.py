@@ -54,6 +54,20 @@ class Contestant:
     run: Callable[..., NDArray[np.float32] | None]
 
 
+class Predict:
+    """Answers as ``Predictor.predict`` does, and tells the seconds of cutting in ``cuts``."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self.cuts: list[float] = []
+
+    def __call__(self, text: str) -> None:
+        begin = perf_counter()
+        views = self._predictor.views(text)
+        self.cuts.append(perf_counter() - begin)
+        self._predictor.told(self._predictor.runtime.recall(views, None), begin=begin)
+
+
 def main(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     run = options.run.resolve()
@@ -110,20 +124,6 @@ def contestants_of(
 def exits(predictor: Predictor) -> bool:
     """Say whether the bundle may stop reading early."""
     return predictor.bundle.manifest.exit is not None
-
-
-class Predict:
-    """Answers as ``Predictor.predict`` does, and tells the seconds of cutting in ``cuts``."""
-
-    def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
-        self.cuts: list[float] = []
-
-    def __call__(self, text: str) -> None:
-        begin = perf_counter()
-        views = self._predictor.views(text)
-        self.cuts.append(perf_counter() - begin)
-        self._predictor.told(self._predictor.runtime.recall(views, None), begin=begin)
 
 
 def shipped_network(run: Path) -> Network:

@@ -39,7 +39,7 @@ def main(options: argparse.Namespace) -> None:
     rows = []
     with told():
         for path in options.bundles:
-            predictor = load(path)
+            predictor = load(path, exit=False)
             texts = read(options.file) if options.file else golden(predictor)
             pairs = list(timed(predictor, list(documents(predictor, texts, options.sentences, options.documents))))
             rows.append(row(predictor, pairs))

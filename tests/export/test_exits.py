@@ -1,10 +1,18 @@
 """Choosing when reading may stop."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from mgdist.export.candidates import Shipped, ship
 from mgdist.export.exits import CHECK_COST, EarlyExit, Readings, choose_exit, schedules
 from mgdist_edge.exits import Exit
+from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
+from mgdist_edge.predictor import load
+from mgdist_edge.selftest import require_passed, selftest
+from tests.export.line import CREATED, Compressed
+from tests.train import corpus
 
 CHECKS = (2, 4, 8)
 
@@ -73,3 +81,43 @@ def test_what_was_measured_is_told_and_kept() -> None:
         "sentences are read; mean 0.200 ms, 0.500 where all is read (2.50 times less)."
     )
     assert found.metrics["exit_read"] == pytest.approx(0.3)
+
+
+def test_what_ships_carries_an_exit_and_tells_what_it_saves(
+    compressed: Compressed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The documents have four sentences at most, of which none is worth a check.
+    monkeypatch.setattr("mgdist.export.exits.CHECK_COST", 0)
+    job, data = corpus.moved(compressed.job, compress__exit={"max_accuracy_drop": 1.0}), compressed.dataset
+    way, levels = compressed.measured, compressed.converted.levels
+    ship(job, data, levels, way, compressed.folder, compressed.test, CREATED, tmp_path)
+    shipped, predictor = Shipped.open(tmp_path), load(tmp_path / "small.tflite")
+    found = shipped.exit
+    assert found is not None
+    assert predictor.bundle.manifest.exit == found.exit == predictor.exit
+    assert found.granularity == "sentence"
+    answers = [predictor.predict(text) for text in data.test.raws[ONLY_INPUT]]
+    right = [
+        data.labels.index(each.label) == target
+        for each, target in zip(answers, data.test.targets[ONLY_HEAD], strict=True)
+    ]
+    assert found.accuracy == pytest.approx(np.mean(right))
+    assert found.whole == shipped.test[ONLY_HEAD].metrics["accuracy"]
+    assert found.stopped == np.mean([each.stopped_after is not None for each in answers]) > 0
+    assert 0 < found.read < 1
+    manifest, readme = predictor.bundle.manifest, predictor.bundle.readme
+    assert manifest.metrics["exit_accuracy"] == found.accuracy
+    assert readme is not None
+    assert f"{found} `--exit off` reads all" in readme
+    valid = [predictor.predict(text) for text in data.valid.raws[ONLY_INPUT]]
+    counts = [sum(each.label == label for each in valid) for label in data.labels]
+    assert manifest.usual[ONLY_HEAD].answered == pytest.approx(np.array(counts) / len(valid), abs=1e-6)
+    require_passed(selftest(predictor), predictor)
+
+
+def test_what_ships_has_no_exit_where_none_saves_anything(compressed: Compressed, tmp_path: Path) -> None:
+    job = corpus.moved(compressed.job, compress__exit={})
+    way, levels = compressed.measured, compressed.converted.levels
+    ship(job, compressed.dataset, levels, way, compressed.folder, compressed.test, CREATED, tmp_path)
+    assert Shipped.open(tmp_path).exit is None
+    assert load(tmp_path / "small.tflite").exit is None
