@@ -121,7 +121,9 @@ def stop(state: State, say: Say) -> None:
     until = time.monotonic() + PATIENCE
     while state_of(state.place).how in WORKING:
         if time.monotonic() > until:
-            raise RunError(f"{state.name}: has not ended within {PATIENCE:.0f} s; see mgdist status {state.place.address}")
+            raise RunError(
+                f"{state.name}: has not ended within {PATIENCE:.0f} s; see mgdist status {state.place.address}"
+            )
         time.sleep(EVERY)
     say(f"{state.name}: {state_of(state.place).how}; mgdist resume {state.place.address} goes on with it")
 
@@ -159,7 +161,9 @@ def fetch(state: State, to: Path | None) -> Path:
         RunError: the run is not finished, the folder is there already, or a copy differs from what was written.
     """
     if state.how != "done":
-        raise RunError(f"{state.name}: is {state.how}; expected a finished run; mgdist status {state.place.address} tells more")
+        raise RunError(
+            f"{state.name}: is {state.how}; expected a finished run; mgdist status {state.place.address} tells more"
+        )
     to = to or Path(state.name.partition("/")[0])
     if to.exists():
         raise RunError(f"{to}: is there already; name another folder with --to")

@@ -129,8 +129,8 @@ def test_events_are_lines_of_json(job: Job) -> None:
         run.stage("data", do=leave("rows"), load=read)
         lines = (run.folder / EVENTS).read_text().splitlines()
     events = [json.loads(line) for line in lines]
-    assert [event["event"] for event in events] == ["note", "stage", "stage"]
-    assert [event.get("state") for event in events] == [None, "started", "done"]
+    assert [event["event"] for event in events] == ["run", "note", "stage", "stage"]
+    assert [event.get("state") for event in events] == ["started", None, "started", "done"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(job: Job, tmp_path: Path) -> None:

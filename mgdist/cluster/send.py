@@ -22,7 +22,7 @@ from mgdist.runs import Run
 JOB, ENVIRONMENT = "job.yaml", "environment.json"
 START = "start.sh"
 SCRIPT = f"""\
-python -c 'from importlib.util import find_spec as f; raise SystemExit(not (f("ray") and f("torch") and f("typer")))' || {{
+python -c 'from importlib.util import find_spec as find; raise SystemExit(not (find("ray") and find("typer")))' || {{
   echo "mgdist: python of this node: expected one with mgdist installed; found none; start Ray where its bin folder" \
     "stands first in PATH" >&2
   exit {ClusterError.exit_code}
