@@ -43,15 +43,14 @@ def hand_over(job: Job, address: str, say: Say, *, fresh: bool, shipped: bool, d
         the exit code of the job; 0 where it is not followed.
     """
     sent = send(job, address, fresh=fresh, shipped=shipped)
-    run = f"{sent.folder.parent.name}/{sent.folder.name}"
-    say(f"{run}: submitted to {address} as {sent.submission}; results in {sent.folder}")
+    say(f"{sent.run}: submitted to {address} as {sent.submission}; results in {sent.address}")
     if detach:
-        say(f"see it: mgdist status {sent.folder}; logs, stop, resume and fetch take the same")
+        say(f"see it: mgdist status {sent.address}; logs, stop, resume and fetch take the same")
         return 0
     try:
         return _follow(sent)
     except KeyboardInterrupt:
-        say(f"\nit goes on there; mgdist logs -f {sent.folder} follows it, mgdist stop {sent.folder} ends it")
+        say(f"\nit goes on there; mgdist logs -f {sent.address} follows it, mgdist stop {sent.address} ends it")
         return 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from mgdist.errors import RunError
 from mgdist.job.load import load
 from mgdist.job.spec import Job
-from mgdist.runs import EVENTS, Run, digest, write
+from mgdist.runs import EVENTS, Run, digest, share, write
 
 JOB = """\
 name: small
@@ -182,3 +182,16 @@ runs.write(Path({str(tmp_path / "file")!r}), "new")
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
     assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_file_is_shared_again_where_a_killed_attempt_left_it(tmp_path: Path) -> None:
+    source, goal = tmp_path / "rows", tmp_path / "shared"
+    source.write_text("new")
+    for left in (None, "old"):
+        if left is not None:
+            goal.unlink()
+            goal.write_text(left)
+        for _ in range(2):
+            share(str(source), str(goal))
+            assert goal.read_text() == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows", "shared"}

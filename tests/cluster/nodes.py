@@ -47,10 +47,6 @@ class Node:
     ip: str
     process: "subprocess.Popen[bytes] | None" = None
 
-    def command(self, *words: object) -> list[str]:
-        """Return a command line as it is run on this node."""
-        return ["ip", "netns", "exec", self.name, *map(str, words)]
-
 
 @dataclass
 class Nodes:
@@ -85,6 +81,17 @@ class Nodes:
             return {**found, "RAY_AUTH_MODE": "disabled"}
         return {**found, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
 
+    def command(self, node: Node, *words: object) -> list[str]:
+        """Return a command line as it is run on a node.
+
+        Ray's files are on a disk of the node's own: nodes of one session would take each other's sockets.
+        """
+        own, seen = self.folder / node.name, self.folder / "ray"
+        for folder in (own, seen):
+            folder.mkdir(exist_ok=True)
+        disk = ("sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own, seen)
+        return ["ip", "netns", "exec", node.name, *map(str, (*disk, *words))]
+
     def start(self, node: Node, cpus: int = 1) -> None:
         """Start Ray on a node."""
         common = ["--block", "--disable-usage-stats", f"--node-ip-address={node.ip}", f"--object-store-memory={STORE}"]
@@ -92,14 +99,9 @@ class Nodes:
         if node is self.head:
             role = ["--head", f"--port={GCS}", "--dashboard-host=0.0.0.0", f"--dashboard-port={DASHBOARD}"]
             role += [f"--temp-dir={self.folder / 'ray'}", "--num-cpus=0", f"--ray-client-server-port={CLIENT}"]
-        own, seen = self.folder / node.name, self.folder / "ray"
-        for folder in (own, seen):
-            folder.mkdir(exist_ok=True)
-        # A disk of its own for Ray's files: nodes of one session would take each other's sockets.
-        apart = ("sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own, seen)
         with (self.folder / f"{node.name}.log").open("ab") as log:
             node.process = subprocess.Popen(
-                node.command(*apart, "ray", "start", *role, *common, *self.options),
+                self.command(node, "ray", "start", *role, *common, *self.options),
                 env=self.environment(self.token), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
 
@@ -129,7 +131,13 @@ class Nodes:
         """Run a command on a node, with a token or without one, and return what it said."""
         environment = {**self.environment(token), **(more or {})}
         return subprocess.run(
-            node.command(*words), env=environment, cwd=cwd, timeout=timeout, capture_output=True, text=True, check=False
+            self.command(node, *words),
+            env=environment,
+            cwd=cwd,
+            timeout=timeout,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def wait(self, nodes: int) -> None:

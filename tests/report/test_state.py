@@ -9,8 +9,8 @@ import pytest
 from mgdist.errors import RunError
 from mgdist.job.load import load
 from mgdist.job.spec import Job
-from mgdist.report.state import SILENT, State, find, state_of, states
-from mgdist.runs import ALIVE, EVENTS, Run
+from mgdist.report.state import State, find, state_of, states
+from mgdist.runs import ALIVE, EVENTS, SILENT, Run
 from mgdist.storage import Storage
 from tests.test_runs import JOB
 
