@@ -44,6 +44,7 @@ from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.events import METRICS, Recorder
 from mgdist.train.prepare import prepare, threads
+from mgdist.train.progress import Progress
 
 STATE, MEASURED = "tune", "measured"
 REFUSALS = 10
@@ -99,7 +100,7 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Pat
             time_budget_s=spec.time,
             search_alg=_proposing(job, spec, mode, dataset, folder),
             scheduler=_scheduler(job, spec, mode),
-            reuse_actors=job.train.workers == 1,  # one that waits for workers cannot be given another trial
+            reuse_actors=job.train.most_workers == 1,  # one that waits for workers cannot be given another trial
             trial_name_creator=_name,
         ),
         run_config=tune.RunConfig(
@@ -176,7 +177,7 @@ def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
 
 def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> Any:
     given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher}
-    if job.train.workers > 1:
+    if job.train.most_workers > 1:
         # The trial itself only waits. It counts as no core, or its workers would find none; but a trial that
         # asks for nothing at all is refused by Tune.
         waiting = {"cpu": 0, "node:__internal_head__": 0.001}
@@ -202,7 +203,7 @@ def trial_job(job: Job, where: Point) -> Job:
     limits: dict[str, Any] = {"train.epochs": _epochs(moved, job.search), "search": None}
     if moved.train.distil is not None and moved.train.distil.of_ensemble:
         limits["train.distil"] = None  # of which the trials are the members
-    if moved.train.workers == 1:
+    if moved.train.most_workers == 1:
         limits["train.engine"] = {"kind": "torch"}  # in a process that has no process group
     return at_point(moved, limits)
 
@@ -247,9 +248,7 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         self.recorder.close()
 
 
-def _worth(
-    job: Job, trial: Job, dataset: Dataset, progress: checkpoint.Progress, folder: Path
-) -> dict[str, float | int | str]:
+def _worth(job: Job, trial: Job, dataset: Dataset, progress: Progress, folder: Path) -> dict[str, float | int | str]:
     """Return what would ship of a finished trial, if trials are compared by that; or why nothing would."""
     if not job.searches_deployed:
         return {}
@@ -285,7 +284,7 @@ class _AllButLast(TuneReportCallback):  # type: ignore[misc]
     """Leaves the last epoch to the trial: told of it, ASHA would end the trial before it is known what would ship."""
 
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Any) -> None:
-        if not metrics[0]["over"]:
+        if metrics[0]["whole"] and not metrics[0]["over"]:
             super().after_report(run_context, metrics, checkpoint)
 
 

@@ -4,11 +4,13 @@ The folder of a training must be one that all workers see.
 """
 
 import json
+import math
 import os
 import shutil
 import tempfile
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,20 +23,27 @@ from ray.train.torch import TorchTrainer
 from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
-from mgdist.errors import MgdistError, TrainError
+from mgdist.errors import DivergedError, MgdistError, TrainError
 from mgdist.job.spec import Job
+from mgdist.job.train import TrainSpec
 from mgdist.models.build import build
 from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
-from mgdist.train.checkpoint import Progress
-from mgdist.train.events import Listener, Recorder, nobody
+from mgdist.train.checkpoint import Resumed
+from mgdist.train.course import WAITS, Course, Failure
+from mgdist.train.events import METRICS, Recorder, append, nobody, note
+from mgdist.train.heartbeat import heard
 from mgdist.train.loop import Training
 from mgdist.train.prepare import prepare, threads
+from mgdist.train.progress import Progress
 
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
-ATTEMPTS = 3
-"""Times that a training starts when workers are lost; each goes on from the last checkpoint."""
+KEPT = 2
+"""Checkpoints, so that there is one before a damaged one."""
+MEMORY = (MemoryError, torch.OutOfMemoryError, ray.exceptions.OutOfMemoryError)
+NO_MEMORY = ("can't allocate memory", "out of memory", "OutOfMemory")
+"""What errors say that have no type of their own."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +97,12 @@ def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None, st
     if not (folder / TRAINED).is_file():
         reached = _persistently(job, dataset.resolve(), folder, teacher, start)
         shutil.copyfile(reached / checkpoint.BEST, folder / MODEL)
-        write(folder / TRAINED, json.dumps(_told(job, dataset.resolve(), folder, reached, start), indent=1))
+        write(folder / TRAINED, json.dumps(_summed_up(job, dataset.resolve(), folder, reached, start), indent=1))
         shutil.rmtree(folder / STATE, ignore_errors=True)
     return Trained.open(folder)
 
 
-def _told(job: Job, dataset: Path, folder: Path, reached: Path, start: Path | None) -> dict[str, Any]:
+def _summed_up(job: Job, dataset: Path, folder: Path, reached: Path, start: Path | None) -> dict[str, Any]:
     progress = checkpoint.read(reached)
     return {
         "sha256": checkpoint.sha256(folder / MODEL),
@@ -114,26 +123,38 @@ def _parameters(job: Job, dataset: Path, start: Path | None) -> int:
 
 
 def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, start: Path | None) -> Path:
-    """Return the last checkpoint. A lost worker is replaced; a mistake of the job is not tried again."""
-    for attempt in range(1, ATTEMPTS + 1):
+    """Return the last checkpoint. What can be mended is, and training goes on; a job's mistake is not tried again."""
+    (folder / STATE).mkdir(exist_ok=True)
+    course = Course.open(folder / STATE)
+    while True:
+        lines = len(_lines(folder))
         try:
-            result = fit(job, dataset, folder, folder / BOARD, teacher, start=start)
+            result = fit(course.of(job), dataset, folder, folder / BOARD, teacher, start=start, refused=course.refused)
         except ray.train.TrainingFailedError as error:
-            cause = root(error)
             with (folder / ERRORS).open("a") as file:
                 file.write("".join(traceback.format_exception(error)))
-            if isinstance(cause, MgdistError):
-                raise cause from None
-            if attempt == ATTEMPTS:
-                said = str(cause).strip().partition("\n")[0]
-                raise TrainError(
-                    f"train: failed {ATTEMPTS} times, last with {type(cause).__name__}: {said}; "
-                    f"the full text is in {folder / ERRORS}"
-                ) from None
+            failure, said = failure_of(causes(error), _lines(folder)[lines:])
+            whole = [path.name for path in checkpoints(folder) if checkpoint.is_whole(path)]
+            try:
+                course, told = course.after(failure, said, whole, course.of(job))
+            except TrainError as ended:
+                raise TrainError(f"{ended}; the full text is in {folder / ERRORS}") from None
+            course.save(folder / STATE)
+            append(folder / METRICS, note(failure, told))
+            time.sleep(WAITS if failure == "storage" else 0)
         else:
             assert result.checkpoint is not None, "every epoch reports one"
             return Path(result.checkpoint.path)
-    raise AssertionError("the last attempt returns or raises")
+
+
+def _lines(folder: Path) -> list[str]:
+    path = folder / METRICS
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a training, newest first: also one that Ray did not come to register."""
+    return sorted((path for path in (folder / STATE).glob("checkpoint_*") if path.is_dir()), reverse=True)
 
 
 def fit(
@@ -145,6 +166,7 @@ def fit(
     callbacks: Sequence[Any] = (),
     best: Path | None = None,
     start: Path | None = None,
+    refused: Sequence[str] = (),
 ) -> ray.train.Result:
     """Run the workers of one training until all are done.
 
@@ -157,12 +179,11 @@ def fit(
         callbacks: Ray's own, for a training inside of a trial.
         best: file that always holds the weights of the best epoch so far; None for none.
         start: weights to begin with; None: those that the job's seed draws.
+        refused: names of checkpoints that training does not go on from.
 
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
     """
-    available = ray.cluster_resources()
-    workers = job.train.workers
     trainer = (TorchTrainer if callbacks else _Trainer)(
         _work,
         train_loop_config={
@@ -173,23 +194,31 @@ def fit(
             "teacher": teacher and teacher.resolve(),
             "best": best,
             "start": start and start.resolve(),
+            "refused": refused,
         },
-        scaling_config=ScalingConfig(
-            num_workers=workers,
-            use_gpu=available.get("GPU", 0) >= workers,
-            # Less than a core each where there are too few: slow, but not waiting for ever.
-            resources_per_worker={"CPU": min(1.0, available.get("CPU", 1) / workers)},
-        ),
+        scaling_config=_scaling(job.train),
         run_config=RunConfig(
             name=STATE,
             storage_path=str(folder),
-            checkpoint_config=CheckpointConfig(num_to_keep=1),
+            checkpoint_config=CheckpointConfig(num_to_keep=KEPT),
             failure_config=FailureConfig(max_failures=0),
             logging_config=LoggingConfig(log_level="ERROR"),
             callbacks=list(callbacks),
         ),
     )
     return trainer.fit()
+
+
+def _scaling(train: TrainSpec) -> ScalingConfig:
+    """Return how many workers there are, and what each of them has."""
+    available = ray.cluster_resources()
+    most, fewest = train.most_workers, train.fewest_workers
+    return ScalingConfig(
+        num_workers=most if most == fewest else (fewest, most),
+        use_gpu=available.get("GPU", 0) >= fewest,
+        # Less than a core each where there are too few: slow, but not waiting for ever.
+        resources_per_worker={"CPU": min(1.0, available.get("CPU", 1) / fewest)},
+    )
 
 
 class _Trainer(TorchTrainer):  # type: ignore[misc]
@@ -211,7 +240,7 @@ class _Trainer(TorchTrainer):  # type: ignore[misc]
         return None
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        for name in self.ASKING:
+        for name in () if self.scaling_config.elasticity_enabled else self.ASKING:
             setattr(given["scaling_policy"], name, _nothing)
         return super()._initialize_and_run_controller(**given)
 
@@ -224,23 +253,37 @@ def _work(given: dict[str, Any]) -> None:
     """Follow the loop; this runs in each worker's own process."""
     job, folder = given["job"], given["folder"]
     context = ray.train.get_context()
-    listen: Listener = Recorder(folder, given["board"]) if group.rank() == 0 else nobody
-    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), listen, given["start"])
+    recorder = Recorder(folder, given["board"]) if group.rank() == 0 else None
+    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), recorder or nobody, given["start"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
-    for progress in training.epochs(_resumed(training)):
-        if given["best"] is not None and group.rank() == 0:
-            checkpoint.save_best(given["best"], progress)
-        _report(training, progress)
-    if isinstance(listen, Recorder):
-        listen.close()
+    with heard([training.network, training.engine.network], job.train.hang_timeout, folder / METRICS):
+        resumed = _resumed(training, folder, given["refused"])
+        if recorder:
+            recorder.tell(*_told(resumed, folder))
+        for progress in training.checkpoints(resumed.progress):
+            if given["best"] is not None and group.rank() == 0 and progress.begun is None:
+                checkpoint.save_best(given["best"], progress)
+            _report(training, progress)
+    if recorder:
+        recorder.close()
 
 
-def _resumed(training: Training) -> Progress:
-    last = ray.train.get_checkpoint()
-    if last is None:
-        return Progress()
-    with last.as_directory() as folder:
-        return checkpoint.load(Path(folder), training.engine)
+def _resumed(training: Training, folder: Path, refused: Sequence[str]) -> Resumed:
+    found = [path.name for path in checkpoints(folder) if path.name not in refused]
+    told = group.of_first_worker(found)  # a folder of several machines may look different to each for a moment
+    return checkpoint.resume([folder / STATE / name for name in told], training.engine)
+
+
+def _told(resumed: Resumed, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield what people should know of how a training goes on."""
+    for line in resumed.refused:
+        yield note("refused", f"checkpoint {line}; the one before it is taken")
+    if resumed.folder is not None:
+        progress = resumed.progress
+        told = f"training goes on from {progress}, checkpoint {resumed.folder.name}"
+        yield note("resumed", told, done=progress.done, workers=group.size())
+    elif '"event": "step"' in "\n".join(_lines(folder)):
+        yield note("resumed", "training begins at its first step: no checkpoint was written before it ended", done=0)
 
 
 def _report(training: Training, progress: Progress) -> None:
@@ -251,12 +294,38 @@ def _report(training: Training, progress: Progress) -> None:
 
 
 def numbers(job: Job, progress: Progress) -> dict[str, float]:
-    """Return what Ray is told after each epoch."""
-    return {"best": progress.best.metric(job.train), "epoch": len(progress.history)}
+    """Return what Ray is told with each checkpoint."""
+    best = progress.best.metric(job.train) if progress.history else math.nan
+    return {"best": best, "epoch": len(progress.history), "whole": progress.begun is None}
 
 
-def root(error: ray.train.TrainingFailedError) -> BaseException:
-    """Return what a worker raised first, without Ray's wrappings; a mistake of the job before all else."""
+def causes(error: ray.train.TrainingFailedError) -> list[BaseException]:
+    """Return what the workers raised, without Ray's wrappings; a mistake of the job before all else."""
     failures = getattr(error, "worker_failures", None) or {0: getattr(error, "controller_failure", error)}
-    causes = [getattr(failure, "_base_exc", failure) for failure in failures.values()]
-    return next((cause for cause in causes if isinstance(cause, MgdistError)), causes[0])
+    found = [getattr(failure, "_base_exc", failure) for failure in failures.values()]
+    return sorted(found, key=lambda cause: not isinstance(cause, MgdistError))
+
+
+def failure_of(found: Sequence[BaseException], notes: Sequence[str]) -> tuple[Failure, str]:
+    """Return what kind of failure it is, and what was said of it in one line.
+
+    Args:
+        found: what the workers raised.
+        notes: lines of events that were written meanwhile, by those who watch the workers.
+
+    Raises:
+        MgdistError: a mistake of the job, which another try does not mend.
+    """
+    first, *_ = found
+    if isinstance(first, MgdistError) and not isinstance(first, DivergedError):
+        raise first from None
+    said = {cause: f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}" for cause in found}
+    if isinstance(first, DivergedError):
+        return "diverged", str(first)
+    for cause in found:
+        if isinstance(cause, MEMORY) or any(each in str(cause) for each in NO_MEMORY):
+            return "memory", said[cause]
+        if isinstance(cause, OSError) and not isinstance(cause, ConnectionError):
+            return "storage", said[cause]
+    killed = [line for line in notes if '"kind": "memory"' in line]
+    return ("memory", json.loads(killed[-1])["text"]) if killed else ("lost", said[first])
