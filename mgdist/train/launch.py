@@ -252,14 +252,16 @@ def _nothing() -> None:
 def _work(given: dict[str, Any]) -> None:
     """Follow the loop; this runs in each worker's own process."""
     job, folder = given["job"], given["folder"]
+    _require_seen(given["dataset"])
     context = ray.train.get_context()
     recorder = Recorder(folder, given["board"]) if group.rank() == 0 else None
     training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), recorder or nobody, given["start"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     with heard([training.network, training.engine.network], job.train.hang_timeout, folder / METRICS):
         resumed = _resumed(training, folder, given["refused"])
+        nodes = sorted(set(group.said(ray.util.get_node_ip_address())))
         if recorder:
-            recorder.tell(*_told(resumed, folder))
+            recorder.tell(*_told(resumed, folder), *_spread(nodes))
         for progress in training.checkpoints(resumed.progress):
             if given["best"] is not None and group.rank() == 0 and progress.begun is None:
                 checkpoint.save_best(given["best"], progress)
@@ -268,10 +270,25 @@ def _work(given: dict[str, Any]) -> None:
         recorder.close()
 
 
+def _require_seen(dataset: Path) -> None:
+    """Refuse a node that does not see what the driver has written."""
+    if not dataset.is_dir():
+        raise TrainError(
+            f"node {ray.util.get_node_ip_address()}: expected to see {dataset}, which the driver has written; found "
+            "nothing; set run.folder to a folder that all nodes share"
+        )
+
+
 def _resumed(training: Training, folder: Path, refused: Sequence[str]) -> Resumed:
     found = [path.name for path in checkpoints(folder) if path.name not in refused]
     told = group.of_first_worker(found)  # a folder of several machines may look different to each for a moment
     return checkpoint.resume([folder / STATE / name for name in told], training.engine)
+
+
+def _spread(nodes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield on which nodes the workers are, where that is more than one."""
+    if len(nodes) > 1:
+        yield note("spread", f"{group.size()} workers on nodes {', '.join(nodes)}", nodes=list(nodes))
 
 
 def _told(resumed: Resumed, folder: Path) -> Iterator[dict[str, Any]]:

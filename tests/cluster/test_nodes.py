@@ -36,7 +36,7 @@ def test_zero_trains_over_the_nodes_and_the_bundle_comes_back(cluster: Nodes, he
     words += ["--set", "train.workers=2", "--set", "train.engine={kind: deepspeed, stage: 2}"]
     done = cluster.on_laptop(sys.executable, "-m", "mgdist", *words, token=cluster.token, cwd=here, timeout=240)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert {node.name for node in cluster.workers} == {node.name for node in cluster.workers if _worked(cluster, node)}
+    assert f"2 workers on nodes {', '.join(node.ip for node in cluster.workers)}" in done.stdout
     fetched = cluster.on_laptop(
         sys.executable, "-m", "mgdist", "fetch", "small", "--folder", here / "runs", "--to", "mine", cwd=here
     )
@@ -66,12 +66,6 @@ def test_who_has_the_token_gets_in_by_every_door(cluster: Nodes) -> None:
     """Else the test above would pass where nothing listens."""
     assert _joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", cluster.token)
     assert _joins(cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", cluster.token)
-
-
-def _worked(cluster: Nodes, node: Node) -> bool:
-    """Tell whether a worker of the training lived on a node, which has logs of its own."""
-    logs = (cluster.folder / node.name).glob("session_*/logs/train/*")
-    return any("worker" in path.name for path in logs)
 
 
 def _joins(cluster: Nodes, node: Node, address: str, token: Path | None, *, seconds: int = 60) -> bool:
