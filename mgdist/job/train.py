@@ -8,6 +8,7 @@ from mgdist.job.distil import DistilSpec
 from mgdist.job.strategy import JointSpec, Strategy
 from mgdist.job.strict import Seconds, Spec, as_tuple
 
+Offload = bool | Literal["parameters"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -23,7 +24,7 @@ class DeepSpeedSpec(Spec):
     kind: Literal["deepspeed"]
     stage: int = Field(1, ge=0, le=3)
     """ZeRO: 0 nothing is sharded, 1 optimizer states, 2 and gradients, 3 and parameters"""
-    offload: bool | Literal["parameters"] = False
+    offload: Offload = False
     """true: the optimizer (stage 1 and above) stays in the memory of the CPU; parameters: those too (stage 3)"""
 
 

@@ -265,10 +265,12 @@ def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -
     name = tune.get_context().get_trial_name()
     moved = trial_job(job, point(config, job.search.space))
     board = folder / "tensorboard" / name
+    place = folder / "trials" / name
+    moved = launch.begun(moved, given["dataset"], place).of(moved)
     result = launch.fit(
         moved,
         given["dataset"],
-        folder / "trials" / name,
+        place,
         board,
         given["teacher"],
         callbacks=[_AllButLast()],

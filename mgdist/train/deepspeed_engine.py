@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import io
+import logging
+import math
 import os
 import shutil
 import warnings
@@ -17,7 +19,8 @@ from torch import Tensor
 
 from mgdist.data.batches import Batch
 from mgdist.job.phases import Phase
-from mgdist.job.train import DeepSpeedSpec, TrainSpec
+from mgdist.job.train import DeepSpeedSpec, Offload, TrainSpec
+from mgdist.job.train_conflicts import accumulated
 from mgdist.models.network import Network
 from mgdist.train import group
 from mgdist.train.average import Average
@@ -33,6 +36,7 @@ class DeepSpeedEngine:
         deepspeed = _deepspeed(next(network.parameters()).device)
         self.phase: Phase | None = None
         learner, self.rates = optimizer(network, spec, plan)
+        self.decays = [each["weight_decay"] for each in learner.param_groups]
         self.average = Average(spec.ema) if spec.ema else None
         self.network = network
         self.device = next(network.parameters()).device
@@ -98,8 +102,18 @@ class DeepSpeedEngine:
             self.model._config.load_universal_checkpoint = others
             self.model.load_checkpoint(str(folder), tag=self.UNIVERSAL if others else self.STATE)
             self.model._config.load_universal_checkpoint = False
+        if others:
+            self._apart()
         if self.average is not None:
             self.average.load(torch.load(folder / self.AVERAGE, weights_only=True))
+
+    def _apart(self) -> None:
+        """Mend what stage 3 mixes up with others' shards: all groups get one decay, and share a counter of steps."""
+        for each, decay in zip(self.optimizer.param_groups, self.decays, strict=True):
+            each["weight_decay"] = decay
+        for remembered in getattr(self.optimizer, "optimizer", self.optimizer).state.values():
+            if isinstance(remembered.get("step"), Tensor):
+                remembered["step"] = remembered["step"].clone()
 
 
 def configuration(spec: TrainSpec, zero: DeepSpeedSpec) -> dict[str, Any]:
@@ -112,13 +126,47 @@ def configuration(spec: TrainSpec, zero: DeepSpeedSpec) -> dict[str, Any]:
         sharding["offload_param"] = {"device": "cpu"}
     return {
         "train_batch_size": spec.batch_size,
-        "gradient_accumulation_steps": spec.accumulate,
+        "gradient_accumulation_steps": accumulated(spec, group.size()),
         "gradient_clipping": spec.clip or 0.0,
         "zero_optimization": sharding,
         "zero_force_ds_cpu_optimizer": False,
         "torch_autocast": {"enabled": spec.precision == "bfloat16", "dtype": "bfloat16"},
         "steps_per_print": None,
     }
+
+
+def unusable(device: torch.device) -> str:
+    """Return why DeepSpeed cannot be used here, such as an import that fails; nothing where it can."""
+    try:
+        _deepspeed(device)
+    except (ImportError, RuntimeError, OSError) as error:  # its import looks for compilers and drivers
+        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return ""
+
+
+def estimate(
+    parameters: int, largest: int, stage: int, offload: Offload, workers: int, nodes: int
+) -> tuple[float, float]:
+    """Return what DeepSpeed's own estimators say of ZeRO 2 and 3: bytes of a node, and of each of its workers.
+
+    Args:
+        parameters: of the network.
+        largest: parameters of its largest module.
+        stage: 2 or 3.
+        offload: as ``train.engine.offload``.
+        workers: of all nodes.
+        nodes: how many there are.
+    """
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    with _quiet():
+        from deepspeed.runtime.zero.stage3 import estimate_zero3_model_states_mem_needs as of_stage_3
+        from deepspeed.runtime.zero.stage_1_and_2 import estimate_zero2_model_states_mem_needs as of_stage_2
+    here = {"num_gpus_per_node": math.ceil(workers / nodes), "num_nodes": nodes, "cpu_offload": bool(offload)}
+    if stage == 2:
+        host, each = of_stage_2(parameters, **here)
+    else:
+        host, each, _ = of_stage_3(parameters, largest, cpu_offload_params=offload == "parameters", **here)
+    return float(host), float(each)
 
 
 def shards(folder: Path) -> int:
@@ -151,6 +199,7 @@ def _deepspeed(device: torch.device) -> Any:
     with _quiet():
         import deepspeed
 
+        deepspeed.utils.logger.setLevel(logging.ERROR)
         # What it believes it could compile. Its operators take up to a minute to build, fail without a
         # compiler, and nothing here needs one.
         deepspeed.ops.__dict__["__compatible_ops__"] = {}

@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +23,28 @@ from ray.train.torch import TorchTrainer
 from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
-from mgdist.errors import DivergedError, MgdistError, TrainError
+from mgdist.errors import TrainError
+from mgdist.job.point import at_point
 from mgdist.job.spec import Job
-from mgdist.job.train import TrainSpec
+from mgdist.job.train import AutoSpec, DeepSpeedSpec, TrainSpec
 from mgdist.models.build import build
 from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Resumed
-from mgdist.train.course import WAITS, Course, Failure
+from mgdist.train.course import WAITS, Course
+from mgdist.train.deepspeed_engine import unusable
 from mgdist.train.events import METRICS, Recorder, append, nobody, note
+from mgdist.train.failures import causes, failure_of
 from mgdist.train.heartbeat import heard
 from mgdist.train.loop import Training
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
+from mgdist.train.sizing import Memory, need, sized
 
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
 KEPT = 2
 """Checkpoints, so that there is one before a damaged one."""
-MEMORY = (MemoryError, torch.OutOfMemoryError, ray.exceptions.OutOfMemoryError)
-NO_MEMORY = ("can't allocate memory", "out of memory", "OutOfMemory")
-"""What errors say that have no type of their own."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,7 @@ def _parameters(job: Job, dataset: Path, start: Path | None) -> int:
 
 def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, start: Path | None) -> Path:
     """Return the last checkpoint. What can be mended is, and training goes on; a job's mistake is not tried again."""
-    (folder / STATE).mkdir(exist_ok=True)
-    course = Course.open(folder / STATE)
+    course = begun(job, dataset, folder)
     while True:
         lines = len(_lines(folder))
         try:
@@ -145,6 +145,34 @@ def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, s
         else:
             assert result.checkpoint is not None, "every epoch reports one"
             return Path(result.checkpoint.path)
+
+
+def begun(job: Job, dataset: Path, folder: Path) -> Course:
+    """Return the course of a training, with the engine decided where the job leaves it open."""
+    (folder / STATE).mkdir(parents=True, exist_ok=True)
+    course = Course.open(folder / STATE)
+    if not isinstance(job.train.engine, AutoSpec) or course.engine is not None:
+        return course
+    memory = found(job.train.most_workers)
+    decided = sized(job, need(job, Dataset.open(dataset)), memory)
+    for line in decided.why:
+        append(folder / METRICS, note("planned", line))
+    if decided.engine is None:
+        raise TrainError(f"train.engine: nothing fits; {decided.why[-1]}; give more workers, or a smaller model")
+    course = replace(course, engine=decided.engine, accumulate=decided.accumulate)
+    course.save(folder / STATE)
+    return course
+
+
+def found(workers: int) -> Memory:
+    """Return the memory of the nodes that are there, of which the one with least counts."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    here = math.ceil(workers / len(nodes))
+    host = min(node.get("memory", 0.0) for node in nodes) / here
+    if ray.cluster_resources().get("GPU", 0) < workers:
+        return Memory(host, host, len(nodes), accelerated=False)
+    total = ray.remote(num_gpus=1)(lambda: torch.cuda.get_device_properties(0).total_memory)
+    return Memory(float(ray.get(total.remote())), host, len(nodes), accelerated=True)
 
 
 def _lines(folder: Path) -> list[str]:
@@ -255,6 +283,9 @@ def _work(given: dict[str, Any]) -> None:
     _require_seen(given["dataset"])
     context = ray.train.get_context()
     recorder = Recorder(folder, given["board"]) if group.rank() == 0 else None
+    job, fallback = _steppable(job)
+    if recorder and fallback:
+        recorder.tell(note("planned", fallback))
     training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), recorder or nobody, given["start"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     with heard([training.network, training.engine.network], job.train.hang_timeout, folder / METRICS):
@@ -277,6 +308,22 @@ def _require_seen(dataset: Path) -> None:
             f"node {ray.util.get_node_ip_address()}: expected to see {dataset}, which the driver has written; found "
             "nothing; set run.folder to a folder that all nodes share"
         )
+
+
+def _steppable(job: Job) -> tuple[Job, str]:
+    """Return a job whose engine can be used on all workers, and what was put in its place, in one line.
+
+    Raises:
+        TrainError: DeepSpeed cannot be used, and what it was to do nothing else does.
+    """
+    engine = job.train.engine
+    why = group.said(unusable(group.device())) if isinstance(engine, DeepSpeedSpec) else []
+    if not isinstance(engine, DeepSpeedSpec) or not why:
+        return job, ""
+    if engine.stage == 3 or engine.offload:
+        raise TrainError(f"train.engine: DeepSpeed cannot be used here ({why[0]}), and torch alone shards nothing")
+    told = f"DeepSpeed cannot be used here ({why[0]}); torch steps in its place, and shards nothing"
+    return at_point(job, {"train.engine": {"kind": "torch"}}), told
 
 
 def _resumed(training: Training, folder: Path, refused: Sequence[str]) -> Resumed:
@@ -314,35 +361,3 @@ def numbers(job: Job, progress: Progress) -> dict[str, float]:
     """Return what Ray is told with each checkpoint."""
     best = progress.best.metric(job.train) if progress.history else math.nan
     return {"best": best, "epoch": len(progress.history), "whole": progress.begun is None}
-
-
-def causes(error: ray.train.TrainingFailedError) -> list[BaseException]:
-    """Return what the workers raised, without Ray's wrappings; a mistake of the job before all else."""
-    failures = getattr(error, "worker_failures", None) or {0: getattr(error, "controller_failure", error)}
-    found = [getattr(failure, "_base_exc", failure) for failure in failures.values()]
-    return sorted(found, key=lambda cause: not isinstance(cause, MgdistError))
-
-
-def failure_of(found: Sequence[BaseException], notes: Sequence[str]) -> tuple[Failure, str]:
-    """Return what kind of failure it is, and what was said of it in one line.
-
-    Args:
-        found: what the workers raised.
-        notes: lines of events that were written meanwhile, by those who watch the workers.
-
-    Raises:
-        MgdistError: a mistake of the job, which another try does not mend.
-    """
-    first, *_ = found
-    if isinstance(first, MgdistError) and not isinstance(first, DivergedError):
-        raise first from None
-    said = {cause: f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}" for cause in found}
-    if isinstance(first, DivergedError):
-        return "diverged", str(first)
-    for cause in found:
-        if isinstance(cause, MEMORY) or any(each in str(cause) for each in NO_MEMORY):
-            return "memory", said[cause]
-        if isinstance(cause, OSError) and not isinstance(cause, ConnectionError):
-            return "storage", said[cause]
-    killed = [line for line in notes if '"kind": "memory"' in line]
-    return ("memory", json.loads(killed[-1])["text"]) if killed else ("lost", said[first])
