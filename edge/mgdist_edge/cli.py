@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from mgdist_edge import __version__, serve_verb, store_verbs
+from mgdist_edge import __version__, serve_verb, store_verbs, watch_verb
 from mgdist_edge.arguments import count
 from mgdist_edge.errors import EdgeError, InputError
 
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     web.set_defaults(verb=_web)
     store_verbs.add(verbs)
     serve_verb.add(verbs)
+    watch_verb.add(verbs)
     return parser
 
 
