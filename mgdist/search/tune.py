@@ -43,6 +43,7 @@ from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.events import METRICS, Recorder
+from mgdist.train.gauges import Gauges, TrialGauge
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
 
@@ -222,7 +223,8 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name)
+        gauges = Gauges(self.job.name, self.folder, self.trial_name)
+        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name, gauges)
         self.epochs = self._run(config)
 
     def step(self) -> dict[str, Any]:
@@ -299,6 +301,11 @@ class _Follower(tune.Callback):  # type: ignore[misc]
     def __init__(self, job: Job, spec: SearchSpec, folder: Path) -> None:
         self.job, self.spec, self.folder, self.path = job, spec, folder, folder / METRICS
 
+    def setup(self, *given: Any, **info: Any) -> None:
+        # Not before: Tune pickles its callbacks, to go on with them.
+        before = read(self.path) if self.path.is_file() else ()
+        self.count = TrialGauge(self.job.name, self.folder, {trial.number: trial.state for trial in before})
+
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._write(trial, "running")
 
@@ -332,6 +339,7 @@ class _Follower(tune.Callback):  # type: ignore[misc]
         }
         if self.job.searches_deployed:
             event |= {"network": network, "ships": result.get("ships"), "size": result.get("size")}
+        self.count(event["trial"], state)
         with self.path.open("a") as file:
             file.write(json.dumps(event) + "\n")
         if self.spec.ensemble is not None and state != "running":

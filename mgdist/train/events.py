@@ -106,16 +106,18 @@ class Recorder:
     Args:
         folder: of ``metrics.jsonl``, to which a continued training adds; None for none.
         board: folder of TensorBoard's files.
+        also: hears of each event too.
     """
 
-    def __init__(self, folder: Path | None, board: Path) -> None:
+    def __init__(self, folder: Path | None, board: Path, also: Listener = nobody) -> None:
         from tensorboardX import SummaryWriter
 
-        self.path = folder / METRICS if folder else None
+        self.path, self.also = folder / METRICS if folder else None, also
         self.board = SummaryWriter(str(board), flush_secs=5)
 
     def __call__(self, event: Step | Epoch) -> None:
         """Write an event."""
+        self.also(event)
         match event:
             case Step():
                 told = {"lr": event.lr, "samples_per_second": event.samples_per_second, "waiting": event.waiting}

@@ -36,6 +36,7 @@ from mgdist.train.course import WAITS, Course
 from mgdist.train.deepspeed_engine import unusable
 from mgdist.train.events import METRICS, Recorder, append, nobody, note
 from mgdist.train.failures import causes, failure_of
+from mgdist.train.gauges import Gauges
 from mgdist.train.heartbeat import heard
 from mgdist.train.loop import Training
 from mgdist.train.prepare import prepare, threads
@@ -282,7 +283,8 @@ def _work(given: dict[str, Any]) -> None:
     job, folder = given["job"], given["folder"]
     _require_seen(given["dataset"])
     context = ray.train.get_context()
-    recorder = Recorder(folder, given["board"]) if group.rank() == 0 else None
+    gauges = Gauges(job.name, folder)
+    recorder = Recorder(folder, given["board"], gauges) if group.rank() == 0 else None
     job, fallback = _steppable(job)
     if recorder and fallback:
         recorder.tell(note("planned", fallback))
@@ -297,6 +299,8 @@ def _work(given: dict[str, Any]) -> None:
             if given["best"] is not None and group.rank() == 0 and progress.begun is None:
                 checkpoint.save_best(given["best"], progress)
             _report(training, progress)
+            if recorder:
+                gauges.checkpointed()
     if recorder:
         recorder.close()
 
