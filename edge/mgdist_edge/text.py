@@ -28,6 +28,8 @@ PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
 WORDS = re.compile(r"\w+|[^\w\s]")
 PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n[^\S\n]*\n\s*")
+SENTENCE_ENDS, WINDOWS = "sentences", "windows"
+"""How a text is cut into units; the first is what a manifest means that says nothing of it."""
 STRANGER = 2**31
 """Keys from here on are of words that are not in the vocabulary."""
 FIRST, PRIME, MIXER = 2166136261, 16777619, 0x2C1B3C6D
@@ -55,6 +57,7 @@ class TextInput:
         pieces: the tokenizer of a pre-trained encoder, in place of words: then the vocabulary is its own, in which
             id 1 has no meaning, and each unit of the finest level stands between two tokens of its own.
         kept: which ids still have a row, where the vocabulary was pruned and is what was left; None where all have one.
+        windows: units are full ones wherever sentences end, as a client cuts that has nothing but a tokenizer.
     """
 
     vocabulary: Mapping[str, int]
@@ -64,6 +67,7 @@ class TextInput:
     buckets: int = 0
     pieces: WordPiece | None = None
     kept: Kept | None = None
+    windows: bool = False
     kind = "text"
     axes = 1
 
@@ -81,6 +85,10 @@ class TextInput:
     def words(self) -> int:
         """Ids of words; those of n-grams come behind them."""
         return self.kept.words if self.kept else len(self.vocabulary)
+
+    def cuts(self, level: str) -> bool:
+        """Say whether a text is cut where its sentences, or its paragraphs, end."""
+        return level in self.levels and not self.windows
 
     def read(self, raw: object) -> str:
         """Return what a caller handed in, if it is a text.
@@ -116,10 +124,10 @@ class TextInput:
         return Views((rows, *[None] * (len(lengths) - 1)), lengths)
 
     def _parts(self, text: str) -> list[str]:
-        return PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
+        return PARAGRAPHS.split(text) if self.cuts("paragraph") else [text]
 
     def _units(self, part: str) -> Iterator[list[int]]:
-        for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
+        for piece in SENTENCES.split(part) if self.cuts("sentence") else [part]:
             yield from self.units(piece)
 
     def units(self, piece: str) -> Iterator[list[int]]:
@@ -150,6 +158,7 @@ class TextInput:
             "order": self.order,
             "buckets": self.buckets,
             **({"kept": self.kept.as_json()} if self.kept else {}),
+            **({"cut": WINDOWS} if self.windows else {}),
         }
 
 
