@@ -4,13 +4,13 @@ BIN := .venv/bin
 # Two at a time, the tests of a file one after another, since they share what they built; files in the order of conftest.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick check install
+.PHONY: demo test quick check install .venv/arm
 demo: install
 	$(BIN)/mgdist submit jobs/doc_cls.yaml
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check .venv/browser .venv/s3
+test: install check .venv/browser .venv/arm/made .venv/s3
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -45,3 +45,8 @@ install: .venv/installed
 .venv/s3: .venv/installed
 	$(PYTHON) -m venv .venv/s3
 	.venv/s3/bin/pip install --quiet --disable-pip-version-check "moto[server]==5.2.1" boto3==1.44.8 || { rm -rf .venv/s3; false; }
+
+# Emulated Raspberry Pis, for the tests in tests/arm: asks for Debian 12, apt and root; elsewhere they are skipped.
+.venv/arm: .venv/arm/made
+.venv/arm/made: .venv/installed constraints.txt tests/arm/make.sh
+	command -v apt-get > /dev/null && tests/arm/make.sh .venv/arm $(BIN)/python || { mkdir -p .venv/arm; echo "no emulated Arm boards: expected Debian 12 with apt and root" >&2; }

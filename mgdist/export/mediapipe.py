@@ -219,7 +219,9 @@ def _answers(content: bytes, client: Client, shard: Shard, rows: Sequence[int]) 
     from ai_edge_litert.interpreter import Interpreter
 
     with quiet():
-        run = Interpreter(model_content=content, num_threads=1).get_signature_runner(SIGNATURE)
+        interpreter = Interpreter(model_content=content, num_threads=1)
+        interpreter.allocate_tensors()  # where LiteRT makes its remark
+        run = interpreter.get_signature_runner(SIGNATURE)
     ((_, raws),) = shard.raws.items()
     found = [run(**{client.flat.name: client.given(raws[row])})[OUTPUT] for row in rows]
     return np.concatenate(found)
