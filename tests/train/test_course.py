@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from mgdist.train.failures import failure_of
 
 from mgdist.data.dataset import Dataset
 from mgdist.errors import DivergedError, TrainError
 from mgdist.job.spec import Job
 from mgdist.train.course import TRIES, Course, Failure
+from mgdist.train.failures import failure_of
 from tests.train.corpus import moved
 
 
