@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check .venv/browser .venv/arm/made .venv/s3
+test: install check .venv/browser .venv/arm/made .venv/s3 .venv/infra
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -50,3 +50,8 @@ install: .venv/installed
 .venv/arm: .venv/arm/made
 .venv/arm/made: .venv/installed constraints.txt tests/arm/make.sh
 	command -v apt-get > /dev/null && tests/arm/make.sh .venv/arm $(BIN)/python || { mkdir -p .venv/arm; echo "no emulated Arm boards: expected Debian 12 with apt and root" >&2; }
+
+# What the tests of infra/ need from Debian; without root they are skipped, and say so.
+.venv/infra: .venv/installed
+	which promtool shellcheck >/dev/null || test $$(id -u) != 0 || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends prometheus shellcheck; }
+	touch .venv/infra
