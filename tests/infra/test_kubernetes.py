@@ -19,6 +19,7 @@ KINDS = {
     "Namespace": "V1Namespace",
     "PersistentVolumeClaim": "V1PersistentVolumeClaim",
     "NetworkPolicy": "V1NetworkPolicy",
+    "Service": "V1Service",
     "PodDisruptionBudget": "V1PodDisruptionBudget",
 }
 needs_crds = pytest.mark.skipif(not CRDS.is_dir(), reason="needs KubeRay's CRDs, which are no part of this project")
@@ -54,7 +55,7 @@ NAMES = ("head", "submitter", "cpu", "gpu", "gpu-node")
 def test_all_files_are_looked_at() -> None:
     kinds = [document.get("kind") for path in FILES for document in documents(path.read_text()) if "kind" in document]
     assert {*kinds} == {*KINDS, "RayCluster", "RayJob", "Kustomization", "Component"}
-    assert (len(FILES), set(templates())) == (13, set(NAMES))
+    assert (len(FILES), set(templates())) == (14, set(NAMES))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(KUBERNETES)))
@@ -174,6 +175,16 @@ def test_the_cluster_is_of_the_pinned_ray_and_grows_with_the_work() -> None:
         assert (gpus[0] > 0) == ("nvidia.com/gpu" in tolerated)
 
 
+def test_prometheus_finds_the_nodes_by_their_name() -> None:
+    (service,) = read("base/metrics.yaml")
+    name, port = service["metadata"]["name"], service["spec"]["ports"][0]["port"]
+    ports = [each for template in templates().values() for each in template["spec"]["containers"][0].get("ports", ())]
+    assert [each["containerPort"] for each in ports if each["name"] == "metrics"] == [port] * 4
+    (scraped,) = documents((ROOT / "infra" / "monitoring" / "kubernetes.yml").read_text())
+    (found,) = scraped["scrape_configs"][0]["dns_sd_configs"]
+    assert (found["names"], found["port"]) == ([f"{name}.mgdist.svc.cluster.local"], port)
+
+
 def policies() -> dict[str, dict[str, Any]]:
     found = read("base/network.yaml") + read("components/object-storage/network.yaml")
     return {each["metadata"]["name"]: each["spec"] for each in found}
@@ -244,7 +255,7 @@ def images(document: Any) -> Iterator[str]:
 def test_kustomize_builds_the_overlays(folder: str, groups: int, tag: str) -> None:
     command = ["kubectl", "kustomize", KUBERNETES / "overlays" / folder]
     built = documents(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert len(built) == 1 + 1 + 6 + 2 + 1
+    assert len(built) == 1 + 1 + 6 + 2 + 1 + 1
     assert {each["metadata"].get("namespace", each["metadata"]["name"]) for each in built} == {"mgdist"}
     (found,) = [each for each in built if each["kind"] == "RayCluster"]
     assert len(found["spec"]["workerGroupSpecs"]) == groups

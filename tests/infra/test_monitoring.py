@@ -135,10 +135,10 @@ promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs pr
 
 
 @promtool
-def test_prometheus_takes_its_files() -> None:
-    checked = subprocess.run(
-        ["promtool", "check", "config", MONITORING / "prometheus.yml"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("name", ["prometheus.yml", "kubernetes.yml"])
+def test_prometheus_takes_its_files(name: str) -> None:
+    command = ["promtool", "check", "config", MONITORING / name]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert "SUCCESS: 1 rule files found" in checked.stdout
 
