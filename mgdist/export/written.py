@@ -9,7 +9,7 @@ to mgdist, would be lost, and it knows no small letters. Both are cured without 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ def forms(fitted: TextInput, texts: Iterable[str]) -> dict[str, int]:
 
     Args:
         fitted: of words.
-        texts: where words are found as people write them; what is not seen there is known in small letters, in
-            capitals, and with a capital in front.
+        texts: where words are found as people write them; what is not seen there is known in small letters, and as
+            :func:`_capitals` says.
     """
     known = fitted.vocabulary
     found = dict(known)
@@ -38,10 +38,17 @@ def forms(fitted: TextInput, texts: Iterable[str]) -> dict[str, int]:
             if (id := known.get(_lower(written))) is not None:
                 found.setdefault(written, id)
         for word, id in known.items():
-            for written in (word.upper(), word.capitalize()):
+            for written in _capitals(word):
                 if _lower(written) == word:
                     found.setdefault(written, id)
     return found
+
+
+def _capitals(word: str) -> Iterator[str]:
+    """Yield the ways in which people write a word with capitals: WORD, Word, WOrd by mistake, and WORDs of several."""
+    yield from (word.upper(), word.capitalize(), word[:2].upper() + word[2:])
+    if word.endswith("s"):
+        yield f"{word[:-1].upper()}s"
 
 
 def _lower(word: str) -> str:

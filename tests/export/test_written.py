@@ -16,10 +16,10 @@ def fitted(*words: str, lowercase: bool = True) -> TextInput:
 
 
 def test_every_way_to_write_a_word_has_the_id_of_its_small_letters() -> None:
-    found = forms(fitted("numpy", "array", "."), ["NumPy is not here. An aRRay is."])
+    found = forms(fitted("numpy", "arrays", "."), ["NumPy is not here. aRRays are."])
     assert found == {
-        PADDING: 0, UNKNOWN: 1, "numpy": 2, "NUMPY": 2, "Numpy": 2, "NumPy": 2, "array": 3, "ARRAY": 3, "Array": 3,
-        "aRRay": 3, ".": 4,
+        PADDING: 0, UNKNOWN: 1, "numpy": 2, "NUMPY": 2, "Numpy": 2, "NUmpy": 2, "NumPy": 2, "arrays": 3, "ARRAYS": 3,
+        "Arrays": 3, "ARrays": 3, "ARRAYs": 3, "aRRays": 3, ".": 4,
     }  # fmt: skip
 
 
