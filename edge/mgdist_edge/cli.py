@@ -59,8 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         source.add_argument("--stdin", action="store_true", help="read one text from standard input")
         verb.add_argument("--top", metavar="K", type=count, help="show the K most probable labels")
         verb.add_argument("--no-replay", action="store_true", help="trust the device without the golden examples")
-    bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
+    bench = _verb(verbs, "bench", _bench, "measure latency, cold start, memory, and energy where the board tells")
     bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
+    bench.add_argument("--brief", action="store_true", help="latency, cold start and memory only")
     for verb in (predict, explain, bench):
         verb.add_argument("--json", action="store_true", help="answer in JSON, one line each")
         verb.add_argument("--threads", metavar="N", type=count, default=1, help="of the interpreter; default 1")
@@ -173,15 +174,22 @@ def _selftest(asked: argparse.Namespace) -> Iterator[str]:
 
 
 def _bench(asked: argparse.Namespace) -> Iterator[str]:
-    from mgdist_edge.bench import bench
+    from mgdist_edge.bench import BOARD, bench
 
-    signature = asked.require_signature
-    found = bench(asked.bundle, asked.file, threads=asked.threads, started=asked.started, require_signature=signature)
-    result = vars(found)
+    found = bench(
+        asked.bundle,
+        asked.file,
+        threads=asked.threads,
+        started=asked.started,
+        require_signature=asked.require_signature,
+        board=None if asked.brief else BOARD,
+    )
+    result = found.as_json()
     if asked.json:
         yield json.dumps(result)
     else:
-        yield from (f"{name:<14} {value}" for name, value in result.items())
+        told = {**result, **{f"{level}_ms": each for level, each in found.levels_ms.items()}}
+        yield from (f"{name:<14} {value}" for name, value in told.items() if name != "levels_ms")
 
 
 def _show(asked: argparse.Namespace) -> Iterator[str]:

@@ -94,9 +94,9 @@ def _ordered(probabilities: dict[str, float], labels: tuple[str, ...]) -> NDArra
 
 
 def _as_client(predictor: Predictor, raw: Any) -> Any:
-    """Return a raw value as MediaPipe reads it: a text, or pixels of three colours."""
+    """Return a raw value as docs/clients.md hands it to MediaPipe: a text without space around, or pixels in colour."""
     if isinstance(raw, str):
-        return raw
+        return raw.strip()
     ((_, fitted),) = predictor.bundle.manifest.inputs.items()
     pixels = np.asarray(fitted.read(raw))
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).tolist()
