@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from mgdist.compress.candidate import BYTES, Candidate
+from mgdist.export.plain import section
 from mgdist.job.data import columns_of_input
 from mgdist.job.device import size_line
 from mgdist.job.export import Asked, ExportJob
@@ -54,7 +55,7 @@ Any TFLite runtime loads this file. Its signatures:
 A level reads a raw view, or its samples are the units of the level before it. {_reads(manifest)}
 How a raw value is read is in `manifest.json` (and the
 vocabulary of a text in `tokenizer.json`); `golden.json` holds examples with the expected outputs.
-"""
+{section(manifest)}"""
 
 
 def _columns(job: Asked) -> list[str]:

@@ -25,6 +25,7 @@ from mgdist.export.measure import write_examples
 from mgdist_edge import load
 from mgdist_edge.documents import read_file
 from mgdist_edge.predictor import Predictor
+from mgdist_edge.text import TextInput
 from tests.arm.board import BOARDS, aarch64, wheel
 from tests.benchmarks.browser import browser, bundle_of
 from tests.benchmarks.setting import parser, table, told
@@ -55,6 +56,9 @@ def compared(run: Path, most: int, folder: Path) -> Iterator[list[object]]:
     variant = path.with_suffix(".mediapipe.tflite")
     if variant.is_file():
         shown = [_as_client(predictor, raw) for raw in raws]
+        if isinstance(raws[0], str):
+            program = [sys.executable, "mediapipe_python.py"]
+            there["MediaPipe, Python, as written"] = in_mediapipe(program, variant, raws, task, folder)
         there["MediaPipe, Python"] = in_mediapipe([sys.executable, "mediapipe_python.py"], variant, shown, task, folder)
         there["MediaPipe, browser"] = in_mediapipe(["node", "mediapipe.mjs"], variant, shown, task, folder)
     for client, found in there.items():
@@ -94,10 +98,10 @@ def _ordered(probabilities: dict[str, float], labels: tuple[str, ...]) -> NDArra
 
 
 def _as_client(predictor: Predictor, raw: Any) -> Any:
-    """Return a raw value as docs/clients.md hands it to MediaPipe: a text without space around, or pixels in colour."""
-    if isinstance(raw, str):
-        return raw.strip()
+    """Return a raw value as docs/clients.md hands it to MediaPipe: small letters, no space around; pixels in colour."""
     ((_, fitted),) = predictor.bundle.manifest.inputs.items()
+    if isinstance(fitted, TextInput):
+        return raw.strip().lower() if fitted.lowercase else raw.strip()
     pixels = np.asarray(fitted.read(raw))
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).tolist()
 
