@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from mgdist_edge import load
+from mgdist_edge.bundle import Bundle
 from mgdist_edge.cli import _parser
 from tests.edge.keys import Pair
 from tests.edge.versions import TEXT, answering, version
@@ -58,13 +60,21 @@ def test_a_service_may_do_little(unit: str) -> None:
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="needs shellcheck")
 def test_the_script_is_sound() -> None:
-    subprocess.run(["shellcheck", DEVICE / "install.sh"], check=True)
+    here = Path(__file__).parent
+    subprocess.run(["shellcheck", "--shell=sh", DEVICE / "install.sh"], check=True)
+    subprocess.run(["shellcheck", "--shell=bash", here / "boot.sh", here / "inside.sh"], check=True)
+
+
+def python() -> str:
+    """Return the Python of the system, as a device has it, or else that of the tests."""
+    found = subprocess.run(["/usr/bin/python3", "-c", "import ensurepip, venv"], capture_output=True, check=False)
+    return sys.executable if found.returncode else "/usr/bin/python3"
 
 
 def install(root: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the installer into a folder; its own Python is the one of the tests."""
+    """Run the installer into a folder."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"DESTDIR": str(root), "PYTHON": sys.executable}
+    environment |= {"DESTDIR": str(root), "PYTHON": python()}
     command = [DEVICE / "install.sh", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
@@ -198,3 +208,55 @@ def test_the_service_needs_no_more_than_its_sandbox_allows(device: Path, tmp_pat
     assert not_may[0].startswith("~")
     assert used <= (allowed(*may) - allowed(*[each.lstrip("~") for each in not_may])) | set(more)
     assert not re.findall(r"PROT_WRITE\|PROT_EXEC|mprotect\(.*PROT_EXEC", log), "MemoryDenyWriteExecute"
+
+
+BOOTED = """\
+== install
+/var/lib/mgdist-edge/current answers with version 1, {first}
+mgdist-edge is installed in /opt/mgdist-edge
+active
+active
+active
+"label": "{label} 1"
+serve runs as mgdist-edge-serve
+CapEff: 0000000000000000
+CapBnd: 0000000000000000
+NoNewPrivs: 1
+Seccomp: 2
+Read-only file system
+store of mgdist-edge, 750
+== watch
+"label": "{label} 2"
+mgdist-edge
+== again
+mgdist-edge in /opt/mgdist-edge is as it should be
+NRestarts=0
+ActiveState=active
+== stopped, until a first version comes
+inactive
+/var/lib/mgdist-edge/current answers with version 1, {first}
+"label": "{label} 1"
+== end
+"""
+"""What ``inside.sh`` tells."""
+
+
+def boots() -> bool:
+    """Say whether a systemd can be booted here, beside that of the machine if there is one."""
+    may = ["unshare", "--mount", "--pid", "--cgroup", "--net", "--fork", "true"]
+    tools = all(shutil.which(tool) for tool in ("unshare", "setpriv", "curl", "ip"))
+    there = Path("/lib/systemd/systemd").exists() and python() == "/usr/bin/python3" and os.geteuid() == 0
+    return tools and there and subprocess.run(may, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not boots(), reason="needs root, namespaces, systemd and Debian's python3-venv")
+def test_a_booted_systemd_serves_watches_and_keeps_to_its_sandbox(device: Path) -> None:
+    shutil.copytree(DEVICE, device / "infra" / "device")
+    shutil.copy(Path(__file__).with_name("inside.sh"), device)
+    command = [Path(__file__).with_name("boot.sh"), device]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    label = load(device / "signed1.tflite").predict(TEXT).label.split()[0]
+    first = Bundle.open(device / "signed1.tflite").sha256[:16]
+    expected = BOOTED.format(first=first, label=label)
+    assert (device / "told").read_text() == expected, told.stderr
