@@ -1,6 +1,7 @@
 """The course of a training: what was changed of it because of what happened, so that it can go on."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -52,8 +53,19 @@ class Course:
         return cls(**fields | {name: tuple(fields[name]) for name in ("refused", "failed")})
 
     def save(self, folder: Path) -> None:
-        """Write it where :meth:`open` finds it."""
-        write(folder / FILE, json.dumps(asdict(self)))
+        """Write it where :meth:`open` finds it; storage that is away, or full, is waited for.
+
+        Raises:
+            OSError: it stays so for too long.
+        """
+        for left in reversed(range(TRIES["storage"] + 1)):
+            try:
+                write(folder / FILE, json.dumps(asdict(self)))
+                return
+            except OSError:
+                if not left:
+                    raise
+                time.sleep(WAITS)
 
     def of(self, job: Job) -> Job:
         """Return the job as it is trained on this course."""

@@ -11,6 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, s
         try:
             result = fit(course.of(job), dataset, folder, folder / BOARD, teacher, start=start, refused=course.refused)
         except ray.train.TrainingFailedError as error:
-            with (folder / ERRORS).open("a") as file:
+            with suppress(OSError), (folder / ERRORS).open("a") as file:  # a full disk may be what it tells of
                 file.write("".join(traceback.format_exception(error)))
             failure, said = failure_of(causes(error), _lines(folder)[lines:])
             whole = [path.name for path in checkpoints(folder) if checkpoint.is_whole(path)]

@@ -8,6 +8,7 @@ import torch
 from mgdist.data.dataset import Dataset
 from mgdist.errors import DivergedError, TrainError
 from mgdist.job.spec import Job
+from mgdist.train import course as course_module
 from mgdist.train.course import TRIES, Course, Failure
 from mgdist.train.failures import failure_of
 from tests.train.corpus import moved
@@ -87,3 +88,27 @@ def test_what_is_raised_tells_the_kind(raised: list[BaseException], kind: str) -
 def test_a_mistake_of_the_job_is_not_tried_again() -> None:
     with pytest.raises(TrainError, match="a mistake"):
         failure_of([TrainError("a mistake")], [])
+
+
+def refuse(path: Path, content: str) -> None:
+    (path.parent / f"refused{len(list(path.parent.glob('refused*')))}").write_text(content)
+    raise OSError(28, "full")
+
+
+def test_storage_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = course_module.write, []
+
+    def write(path: Path, content: str) -> None:
+        calls.append(path)
+        if len(calls) < 4:
+            raise OSError(30, "Read-only file system")
+        real(path, content)
+
+    monkeypatch.setattr(course_module, "write", write)
+    monkeypatch.setattr(course_module, "WAITS", 0.0)
+    Course(slower=0.5).save(tmp_path)
+    assert Course.open(tmp_path) == Course(slower=0.5)
+    monkeypatch.setattr(course_module, "write", refuse)
+    with pytest.raises(OSError, match="full"):
+        Course().save(tmp_path)
+    assert len(list(tmp_path.glob("refused*"))) == TRIES["storage"] + 1
