@@ -149,7 +149,9 @@ def main() -> None:
     """Let faults happen, and print the table."""
     options = parser(__doc__, data=False)
     options.add_argument("--runs", type=int, default=35)
-    runs = options.parse_args().runs
+    options.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    asked = options.parse_args()
+    runs = asked.runs
     random.seed(11)
     found: dict[str, list[Result]] = defaultdict(list)
     with told(), tempfile.TemporaryDirectory() as name:
@@ -162,7 +164,7 @@ def main() -> None:
         assert running(job, calm, folder / "data").process.wait() == 0, (calm / "said").read_text()[-2000:]
         expected = (calm / "train" / MODEL).read_bytes()
         for number in range(runs):
-            kind = list(KINDS)[number % len(KINDS)]
+            kind = asked.kinds[number % len(asked.kinds)]
             inner = folder / f"run{number}"
             inner.mkdir()
             try:
