@@ -218,13 +218,13 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         self._begin(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
-        self.recorder.close()
+        self.cleanup()
         self._begin(new_config)
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        gauges = Gauges(self.job.name, self.folder, self.trial_name)
-        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name, gauges)
+        self.gauges = Gauges(self.job.name, self.folder, self.trial_name)
+        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name, self.gauges)
         self.epochs = self._run(config)
 
     def step(self) -> dict[str, Any]:
@@ -248,6 +248,7 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         self.recorder.close()
+        self.gauges.close()
 
 
 def _worth(job: Job, trial: Job, dataset: Dataset, progress: Progress, folder: Path) -> dict[str, float | int | str]:
@@ -305,6 +306,9 @@ class _Follower(tune.Callback):  # type: ignore[misc]
         # Not before: Tune pickles its callbacks, to go on with them.
         before = read(self.path) if self.path.is_file() else ()
         self.count = TrialGauge(self.job.name, self.folder, {trial.number: trial.state for trial in before})
+
+    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+        self.count.close()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._write(trial, "running")

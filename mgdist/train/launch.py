@@ -304,6 +304,7 @@ def _work(given: dict[str, Any]) -> None:
                 gauges.checkpointed()
     if recorder:
         recorder.close()
+    gauges.close()
 
 
 def _require_seen(dataset: Path) -> None:

@@ -6,18 +6,22 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 import yaml
+from ray.util.metrics import Gauge
 
 from mgdist.cluster.connect import Connection
 from mgdist.data.dataset import Dataset
 from mgdist.job.spec import Job
 from mgdist.search.tune import search
-from mgdist.train.gauges import STATES, TOLD, run_of
+from mgdist.train.gauges import STATES, TOLD, Held, run_of
 from mgdist.train.launch import train
 from tests.infra.asked import DASHBOARDS, MONITORING, asked, exported, expressions
 from tests.train.corpus import dataset, moved
@@ -85,20 +89,45 @@ def test_the_run_of_a_folder_is_the_one_with_the_job(tmp_path: Path) -> None:
     assert run_of(training) == "2026-11-22T10-30-05"
 
 
+@dataclass(frozen=True)
+class Scraped:
+    """What a real Ray exported.
+
+    Attributes:
+        text: all that was seen while a job was searched and trained.
+        last: what was seen at the end, when a gauge of this test had been set long before.
+        closed: what was seen some time after that gauge was closed.
+        health: what the head says to somebody without a token.
+    """
+
+    text: str
+    last: str
+    closed: str
+    health: str
+
+
 @pytest.fixture(scope="module")
-def scraped(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return what a real Ray exports while a job is searched and trained."""
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     import ray
 
     folder = tmp_path_factory.mktemp("monitored")
     job, data = dataset(folder)
     (folder / "run").mkdir()
     (folder / "run" / "job.yaml").write_text("")
-    with Connection(cpus=2) as connection:
-        connection.wait()
-        _work(job, data, folder / "run")
-        (node,) = ray.nodes()
-        return _scrape(f"http://127.0.0.1:{node['MetricsExportPort']}/metrics")
+    with pytest.MonkeyPatch.context() as patch, Connection(cpus=2) as connection:
+        patch.setenv("RAY_metrics_report_interval_ms", "3000")  # of ten seconds, which nobody wants to wait for
+        cluster = connection.wait()
+        url = f"http://127.0.0.1:{ray.nodes()[0]['MetricsExportPort']}/metrics"
+        held = Held({"probe": Gauge("mgdist_probe", "Of a test.", ("run",))})
+        held.set("probe", 7.0, {"run": "once"})
+        with following(url) as seen:
+            _work(job, data, folder / "run")
+            wanted = {name for name in asked() if name.startswith("ray_")} - GPU
+            wait(lambda: wanted <= exported("\n".join(seen)))
+        last = read(url)
+        held.close()
+        wait(lambda: "mgdist_probe{" not in read(url))
+        return Scraped("\n".join(seen), last, read(url), read(f"{cluster.dashboard}/api/gcs_healthz"))
 
 
 def _work(job: Job, data: Dataset, run: Path) -> None:
@@ -107,28 +136,73 @@ def _work(job: Job, data: Dataset, run: Path) -> None:
     train(job, data.folder, run / "train")
 
 
-def _scrape(url: str) -> str:
-    """Ask until everything is there: Ray's nodes report every ten seconds."""
-    wanted, until = {name for name in asked() if name.startswith("ray_")} - GPU, time.monotonic() + 40
-    while True:
-        text: str = urllib.request.urlopen(url, timeout=10).read().decode()
-        if wanted <= exported(text) or time.monotonic() > until:
-            return text
-        time.sleep(1)
+def read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        text: str = response.read().decode()
+    return text
+
+
+@contextmanager
+def following(url: str) -> Iterator[set[str]]:
+    """Collect the lines that are exported meanwhile."""
+    seen, ended = set[str](), Event()
+
+    def follow() -> None:
+        while not ended.wait(0.5):
+            with suppress(OSError):  # it has only begun to listen
+                seen.update(read(url).splitlines())
+
+    thread = Thread(target=follow)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
+def wait(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not done() and time.monotonic() < until:
+        time.sleep(0.5)
 
 
 @pytest.mark.slow
-def test_a_real_ray_exports_what_is_asked_of_clusters(scraped: str) -> None:
+def test_a_real_ray_exports_what_is_asked_of_clusters(scraped: Scraped) -> None:
     wanted = {name for name in asked() if name.startswith("ray_")}
     assert wanted & GPU == GPU
-    assert wanted - GPU - exported(scraped) == set()
-    assert re.search(r'^ray_mgdist_trials\{.*job_name="small".*run="run",state="done"\} 2\.0$', scraped, re.MULTILINE)
+    assert wanted - GPU - exported(scraped.text) == set()
+    done = r'^ray_mgdist_trials\{.*job_name="small".*run="run",state="done"\} 2\.0$'
+    assert re.search(done, scraped.text, re.MULTILINE)
     for trial in ("", "trial_1", "trial_2"):
         line = rf'^ray_mgdist_epoch\{{.*job_name="small".*run="run",trial="{trial}"\}} 3\.0$'
-        assert re.search(line, scraped, re.MULTILINE), trial
-    when = re.search(r"^ray_mgdist_checkpoint_time_seconds\{.*\} (.*)$", scraped, re.MULTILINE)
-    assert when is not None
-    assert 0 <= time.time() - float(when[1]) < 120
+        assert re.search(line, scraped.text, re.MULTILINE), trial
+    when = re.findall(r"^ray_mgdist_checkpoint_time_seconds\{.*\} (.*)$", scraped.text, re.MULTILINE)
+    assert 0 <= time.time() - max(map(float, when)) < 120
+
+
+@pytest.mark.slow
+def test_metrics_have_the_labels_that_they_are_asked_for(scraped: Scraped) -> None:
+    checked = 0
+    for where, text in expressions():
+        grouped = {each.strip() for inner in re.findall(r"(?:by|on) \(([^)]*)\)", text) for each in inner.split(",")}
+        for name, inner in re.findall(r"\b(ray_\w+)(?:\{([^}]*)\})?", text):
+            lines = re.findall(rf"^{name}\{{(.*)\}} ", scraped.text, re.MULTILINE)
+            for label in grouped | set(re.findall(r"(\w+)=", inner)):
+                assert name in GPU or any(f'{label}="' in line for line in lines), f"{where}: {name} has no {label}"
+                checked += 1
+    assert checked > 60
+
+
+@pytest.mark.slow
+def test_a_gauge_keeps_its_value_until_it_is_closed(scraped: Scraped) -> None:
+    assert re.search(r'^ray_mgdist_probe\{.*run="once"\} 7\.0$', scraped.last, re.MULTILINE)
+    assert "mgdist_probe{" not in scraped.closed
+
+
+@pytest.mark.slow
+def test_probes_need_no_token(scraped: Scraped) -> None:
+    assert scraped.health == "success"
 
 
 promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, of Debian's prometheus")
