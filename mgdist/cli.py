@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -268,6 +268,30 @@ def export(
     laid = [f"{path}={json.dumps(value)}" for path, value in given.items() if value is not None]
     console = _console()
     show(carry_out(load_export(model, [*laid, *overrides]), console, fresh=fresh), console)
+
+
+@app.command()
+def bundle(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run, or the bundle in it")],
+    client: Annotated[str, typer.Option("--for", metavar="CLIENT", help="mediapipe")],
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="write there; RUN/NAME.mediapipe.tflite")] = None,
+    method: Annotated[str | None, typer.Option(help="format of the weights; as it shipped")] = None,
+    words: Annotated[int | None, typer.Option(help="that are read of a text; as many as the bundle reads")] = None,
+    budget: Annotated[float | None, typer.Option(help="share of labels that may be others; the job's budget")] = None,
+) -> None:
+    """Make a variant of what a run shipped, for clients that cannot read a bundle."""
+    from mgdist.clients import bundle_for_mediapipe
+    from mgdist.job.compress import Method
+
+    if client != "mediapipe":
+        raise JobError(f"--for: expected mediapipe; got {client}; any other TFLite runtime loads the bundle itself")
+    known: tuple[Method, ...] = get_args(Method)
+    chosen = next((each for each in known if each == method), None)
+    if method is not None and chosen is None:
+        raise JobError(f"--method: expected one of {', '.join(known)}; got {method}")
+    if budget is not None and not 0 <= budget <= 1:
+        raise JobError(f"--budget: expected a share from 0 to 1; got {budget:g}")
+    typer.echo(bundle_for_mediapipe(run, to, method=chosen, budget=budget, words=words))
 
 
 @app.command()

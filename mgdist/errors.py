@@ -43,6 +43,14 @@ class TrainError(MgdistError):
     exit_code = 4
 
 
+class DivergedError(TrainError):
+    """The loss is not a number any more: a lower learning rate may help."""
+
+
+class DamagedError(TrainError):
+    """A checkpoint is not what was written: the one before it may be."""
+
+
 class SearchError(MgdistError):
     """The search came to an end without one finished trial."""
 

@@ -43,15 +43,14 @@ def hand_over(job: Job, address: str, say: Say, *, fresh: bool, shipped: bool, d
         the exit code of the job; 0 where it is not followed.
     """
     sent = send(job, address, fresh=fresh, shipped=shipped)
-    run = f"{sent.folder.parent.name}/{sent.folder.name}"
-    say(f"{run}: submitted to {address} as {sent.submission}; results in {sent.folder}")
+    say(f"{sent.run}: submitted to {address} as {sent.submission}; results in {sent.address}")
     if detach:
-        say(f"see it: mgdist status {sent.folder}; logs, stop, resume and fetch take the same")
+        say(f"see it: mgdist status {sent.address}; logs, stop, resume and fetch take the same")
         return 0
     try:
         return _follow(sent)
     except KeyboardInterrupt:
-        say(f"\nit goes on there; mgdist logs -f {sent.folder} follows it, mgdist stop {sent.folder} ends it")
+        say(f"\nit goes on there; mgdist logs -f {sent.address} follows it, mgdist stop {sent.address} ends it")
         return 0
 
 
@@ -121,7 +120,9 @@ def stop(state: State, say: Say) -> None:
     until = time.monotonic() + PATIENCE
     while state_of(state.place).how in WORKING:
         if time.monotonic() > until:
-            raise RunError(f"{state.name}: has not ended within {PATIENCE:.0f} s; see mgdist status {state.place.address}")
+            raise RunError(
+                f"{state.name}: has not ended within {PATIENCE:.0f} s; see mgdist status {state.place.address}"
+            )
         time.sleep(EVERY)
     say(f"{state.name}: {state_of(state.place).how}; mgdist resume {state.place.address} goes on with it")
 
@@ -159,7 +160,9 @@ def fetch(state: State, to: Path | None) -> Path:
         RunError: the run is not finished, the folder is there already, or a copy differs from what was written.
     """
     if state.how != "done":
-        raise RunError(f"{state.name}: is {state.how}; expected a finished run; mgdist status {state.place.address} tells more")
+        raise RunError(
+            f"{state.name}: is {state.how}; expected a finished run; mgdist status {state.place.address} tells more"
+        )
     to = to or Path(state.name.partition("/")[0])
     if to.exists():
         raise RunError(f"{to}: is there already; name another folder with --to")

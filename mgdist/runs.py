@@ -29,14 +29,18 @@ from mgdist import __version__
 from mgdist.errors import MgdistError, RunError
 from mgdist.job.export import Asked
 from mgdist.job.point import as_document
+from mgdist.mirror import Mirror
+from mgdist.storage import Storage, is_remote
 
 T = TypeVar("T")
 J = TypeVar("J", bound=Asked)
 RECEIPT, GIVEN, EVENTS, JOB, LATEST, ALIVE = (
     "receipt.json", "given", "events.jsonl", "job.yaml", "latest", "alive.json",
 )  # fmt: skip
-BEAT = 5.0
-"""Seconds between two signs of life of whoever works on a run."""
+BEAT, SILENT = 5.0, 60.0
+"""Seconds between two signs of life of whoever works on a run, and without one until it counts as lost."""
+CACHE = Path("~/.cache/mgdist/runs")
+"""Where runs are worked on whose folder is an address of storage."""
 VERSIONS = ("torch", "ray", "deepspeed", "litert-torch", "ai-edge-litert", "ai-edge-quantizer", "numpy")
 
 
@@ -88,8 +92,10 @@ class Run(Generic[J]):
     job: J
     folder: Path
     fresh: bool = False
+    mirror: Mirror | None = None
     _lock: int = field(default=-1, repr=False)
     _over: Event = field(default_factory=Event, repr=False)
+    _beating: Thread = field(default_factory=Thread, repr=False)
 
     @classmethod
     def open(cls, job: J, *, fresh: bool = False, name: str | None = None) -> "Run[J]":
@@ -103,22 +109,28 @@ class Run(Generic[J]):
         Raises:
             RunError: the folder cannot be written, or another process works in it.
         """
-        base = Path(job.run.folder) / job.name
+        mirror = _mirror(job)
+        base = Path(job.run.folder) / job.name if mirror is None else mirror.local
         with reported(base):
             base.mkdir(parents=True, exist_ok=True)
+            if mirror is not None:
+                mirror.bring_small(JOB)
             folder = base / name if name else None if fresh else _newest(base, job_digest(job))
-            run = cls(job, _begun(base, job) if folder is None else folder, fresh)
+            run = cls(job, _begun(base, job) if folder is None else folder, fresh, mirror)
+            run._bring()
             run._take_lock()
             _point_at(base / LATEST, run.folder)
         return run
 
     def __enter__(self) -> "Run[J]":
         self.event("run", state="started", host=gethostname(), pid=os.getpid(), cwd=str(Path.cwd()))
-        Thread(target=self._beat, name="alive", daemon=True).start()
+        self._beating = Thread(target=self._beat, name="alive", daemon=True)
+        self._beating.start()
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._over.set()
+        self._beating.join()
         with suppress(RunError):  # it cannot be told, and what happened before is what people should read
             match error:
                 case None:
@@ -128,19 +140,57 @@ class Run(Generic[J]):
                     self.event("run", state="failed", error=said)
                 case _:
                     self.event("run", state="stopped")
+            write(self.folder / ALIVE, json.dumps({**_sign(), "pid": 0}))
+            self.push()
         self.close()
+
+    def push(self) -> None:
+        """Let storage that other machines see hold what is here.
+
+        Raises:
+            RunError: it has been away for too long.
+        """
+        if self.mirror is not None:
+            self.mirror.push_surely(self.folder.name)
 
     def close(self) -> None:
         """Let others work on the run."""
         os.close(self._lock)
 
+    @property
+    def address(self) -> str:
+        """Where any machine finds the run."""
+        return str(self.folder) if self.mirror is None else f"{self.mirror.storage.address}/{self.folder.name}"
+
     def _beat(self) -> None:
         """Tell now and then that somebody works here; who was killed stops telling it."""
         while True:
             with suppress(OSError):
-                write(self.folder / ALIVE, json.dumps({"time": round(time.time(), 3)}))
+                write(self.folder / ALIVE, json.dumps(_sign()))
+            if self.mirror is not None:
+                with suppress(Exception):  # storage may be away for a while; the end of a stage waits for it
+                    self.mirror.push(self.folder.name)
             if self._over.wait(BEAT):
                 return
+
+    def _bring(self) -> None:
+        """Take the run as another machine left it, unless it is worked on there.
+
+        Raises:
+            RunError: another machine has given a sign of life a moment ago.
+        """
+        if self.mirror is None:
+            return
+        there = self.mirror.told(self.folder.name, ALIVE)
+        here = json.loads((self.folder / ALIVE).read_text()) if (self.folder / ALIVE).is_file() else {}
+        if there.get("time", 0.0) <= here.get("time", 0.0):
+            return
+        if there.get("pid") and time.time() - there["time"] < SILENT:
+            raise RunError(
+                f"{self.address}: process {there['pid']} of {there['host']} works on this run; wait for it, or add "
+                "--fresh"
+            )
+        self.mirror.pull(self.folder.name)
 
     def event(self, event: str, **fields: Any) -> None:
         """Add one line to the run's events."""
@@ -180,6 +230,7 @@ class Run(Generic[J]):
                     shutil.rmtree(folder, ignore_errors=True)
                     shutil.copytree(source, folder, copy_function=share)
                 self.event("stage", stage=name, state="kept", source=str(source))
+            self.push()
             return Done(load(folder), key, folder)
 
     @property
@@ -196,10 +247,7 @@ class Run(Generic[J]):
     def link(self, path: Path) -> None:
         """Let a finished file stand in the run's own folder too."""
         with reported(self.folder):
-            new = self.folder / f".{path.name}.{os.getpid()}"
-            new.unlink(missing_ok=True)
-            share(str(path), str(new))
-            new.replace(self.folder / path.name)
+            share(str(path), str(self.folder / path.name))
 
     def _receipt(self, name: str, key: str) -> Path | None:
         """Return the folder of a stage that was finished with this digest and is still whole."""
@@ -250,6 +298,18 @@ class reported:  # noqa: N801 - used as a statement: ``with reported(folder):``
             case _:
                 said = error.strerror or str(error) or type(error).__name__
                 raise RunError(f"{where}: {said}; see to it, then submit again: finished stages are kept") from error
+
+
+def _mirror(job: Asked) -> Mirror | None:
+    """Return the mirror of a job whose results go to another machine's storage."""
+    if not is_remote(job.run.folder):
+        return None
+    storage = Storage.at(job.run.folder) / job.name
+    return Mirror(storage, CACHE.expanduser() / digest(storage.address)[:16] / job.name, (RECEIPT, ALIVE))
+
+
+def _sign() -> dict[str, Any]:
+    return {"time": round(time.time(), 3), "host": gethostname(), "pid": os.getpid()}
 
 
 def _begun(base: Path, job: Asked) -> Path:
@@ -314,8 +374,16 @@ def _receipt(name: str, key: str, seconds: float, folder: Path) -> Mapping[str, 
 
 
 def share(source: str, destination: str) -> None:
-    """Share a finished file with the run it came from; copy it where the file system has no links."""
+    """Share a finished file with the run it came from; copy it where the file system has no links.
+
+    What a killed attempt left at the destination is replaced, as a whole.
+    """
+    goal = Path(destination)
+    partial = goal.with_name(f".{goal.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
     try:
-        os.link(source, destination)
+        os.link(source, partial)
     except OSError:
-        shutil.copy2(source, destination)
+        shutil.copy2(source, partial)
+    partial.replace(goal)
+    partial.unlink(missing_ok=True)  # it stays where the two were one file before

@@ -102,6 +102,11 @@ class Storage:
         Path(goal).parent.mkdir(parents=True, exist_ok=True)
         _copy(source, Path(goal))
 
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with suppress(FileNotFoundError):
+            self.system.rm_file(f"{self.path}/{name}")
+
     def get(self, name: str, goal: Path) -> None:
         """Copy a file from here to this machine, as a whole."""
         goal.parent.mkdir(parents=True, exist_ok=True)

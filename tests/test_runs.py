@@ -10,7 +10,7 @@ import pytest
 from mgdist.errors import RunError
 from mgdist.job.load import load
 from mgdist.job.spec import Job
-from mgdist.runs import EVENTS, Run, digest, write
+from mgdist.runs import EVENTS, Run, digest, share, write
 
 JOB = """\
 name: small
@@ -129,8 +129,8 @@ def test_events_are_lines_of_json(job: Job) -> None:
         run.stage("data", do=leave("rows"), load=read)
         lines = (run.folder / EVENTS).read_text().splitlines()
     events = [json.loads(line) for line in lines]
-    assert [event["event"] for event in events] == ["note", "stage", "stage"]
-    assert [event.get("state") for event in events] == [None, "started", "done"]
+    assert [event["event"] for event in events] == ["run", "note", "stage", "stage"]
+    assert [event.get("state") for event in events] == ["started", None, "started", "done"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(job: Job, tmp_path: Path) -> None:
@@ -182,3 +182,16 @@ runs.write(Path({str(tmp_path / "file")!r}), "new")
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
     assert (tmp_path / "file").read_text() == "old"
+
+
+def test_a_file_is_shared_again_where_a_killed_attempt_left_it(tmp_path: Path) -> None:
+    source, goal = tmp_path / "rows", tmp_path / "shared"
+    source.write_text("new")
+    for left in (None, "old"):
+        if left is not None:
+            goal.unlink()
+            goal.write_text(left)
+        for _ in range(2):
+            share(str(source), str(goal))
+            assert goal.read_text() == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows", "shared"}

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from mgdist_edge import __version__, serve_verb, store_verbs
+from mgdist_edge import __version__, serve_verb, store_verbs, watch_verb
 from mgdist_edge.arguments import count
 from mgdist_edge.errors import EdgeError, InputError
 
@@ -62,8 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--exit", choices=("on", "off"), default="on", help="off: read all, also where it is sure before"
     )
-    bench = _verb(verbs, "bench", _bench, "measure latency, cold start and memory")
+    bench = _verb(verbs, "bench", _bench, "measure latency, cold start, memory, and energy where the board tells")
     bench.add_argument("--file", metavar="F", type=Path, required=True, help="examples, as for predict")
+    bench.add_argument("--brief", action="store_true", help="latency, cold start and memory only")
     for verb in (predict, explain, bench):
         verb.add_argument("--json", action="store_true", help="answer in JSON, one line each")
         verb.add_argument("--threads", metavar="N", type=count, default=1, help="of the interpreter; default 1")
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     web.set_defaults(verb=_web)
     store_verbs.add(verbs)
     serve_verb.add(verbs)
+    watch_verb.add(verbs)
     return parser
 
 
@@ -176,15 +178,22 @@ def _selftest(asked: argparse.Namespace) -> Iterator[str]:
 
 
 def _bench(asked: argparse.Namespace) -> Iterator[str]:
-    from mgdist_edge.bench import bench
+    from mgdist_edge.bench import BOARD, bench
 
-    signature = asked.require_signature
-    found = bench(asked.bundle, asked.file, threads=asked.threads, started=asked.started, require_signature=signature)
-    result = vars(found)
+    found = bench(
+        asked.bundle,
+        asked.file,
+        threads=asked.threads,
+        started=asked.started,
+        require_signature=asked.require_signature,
+        board=None if asked.brief else BOARD,
+    )
+    result = found.as_json()
     if asked.json:
         yield json.dumps(result)
     else:
-        yield from (f"{name:<14} {value}" for name, value in result.items())
+        told = {**result, **{f"{level}_ms": each for level, each in found.levels_ms.items()}}
+        yield from (f"{name:<14} {value}" for name, value in told.items() if name != "levels_ms")
 
 
 def _show(asked: argparse.Namespace) -> Iterator[str]:

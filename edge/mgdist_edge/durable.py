@@ -16,6 +16,16 @@ def copy(source: Path, destination: Path) -> None:
         os.fsync(writer.fileno())
 
 
+def write(path: Path, content: bytes) -> None:
+    """Give a file another content, from one moment to the next."""
+    new = path.with_name(f"{path.name}.new")
+    with new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    rename(new, path)
+
+
 def rename(source: Path, destination: Path) -> None:
     """Give a file of a folder another name there, in place of what had it."""
     source.replace(destination)

@@ -29,3 +29,9 @@ class StoreError(EdgeError):
     """The store of installed bundles cannot be written, is in use, or has no such version."""
 
     exit_code = 5
+
+
+class SourceError(EdgeError):
+    """Where newer bundles come from is away, stalls, or sends what it should not."""
+
+    exit_code = 6

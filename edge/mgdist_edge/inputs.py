@@ -16,7 +16,7 @@ from mgdist_edge.kept import Kept, read_kept
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.series import SeriesInput, read_series
 from mgdist_edge.table import TableInput, read_table
-from mgdist_edge.text import PADDING, UNKNOWN, TextInput
+from mgdist_edge.text import PADDING, SENTENCE_ENDS, UNKNOWN, WINDOWS, TextInput
 from mgdist_edge.windows import Window
 from mgdist_edge.wordpiece import MARKS, WordPiece, read_wordpiece, wordpiece_json
 
@@ -94,7 +94,14 @@ def _read_text(asked: Fields, tokenizer: bytes, file: str) -> TextInput:
     levels = _read_levels(asked.inner("levels"))
     if pieces and levels["word"].length <= MARKS:
         raise BundleError(f"{asked.where}.levels.word: expected more than {MARKS} tokens; make the bundle again")
-    return TextInput(vocabulary, lowercase, levels, order, buckets, pieces, kept)
+    return TextInput(vocabulary, lowercase, levels, order, buckets, pieces, kept, _read_cut(asked))
+
+
+def _read_cut(asked: Fields) -> bool:
+    """Return whether units are windows, wherever sentences end."""
+    if "cut" in asked.values and (cut := asked.line("cut")) not in (SENTENCE_ENDS, WINDOWS):
+        raise BundleError(f"{asked.where}.cut: expected {SENTENCE_ENDS} or {WINDOWS}; got {cut!r}; upgrade mgdist-edge")
+    return "cut" in asked.values and cut == WINDOWS
 
 
 def _read_levels(levels: Fields) -> dict[str, Window]:

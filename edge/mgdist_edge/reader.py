@@ -74,8 +74,8 @@ class Reader:
     def __init__(self, fitted: TextInput, most: int) -> None:
         self._fitted = fitted
         self._width = 4 * fitted.order
-        self._paragraphs = Cutter(PARAGRAPHS) if "paragraph" in fitted.levels else None
-        self._sentences = Cutter(SENTENCES) if "sentence" in fitted.levels else None
+        self._paragraphs = Cutter(PARAGRAPHS) if fitted.cuts("paragraph") else None
+        self._sentences = Cutter(SENTENCES) if fitted.cuts("sentence") else None
         self._of_paragraph: Recent[str, Units] = Recent(most)
         self._of_sentence: Recent[str, Units] = Recent(most)
 

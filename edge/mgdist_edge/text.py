@@ -27,6 +27,8 @@ PADDING, UNKNOWN = "<PAD>", "<UNKNOWN>"
 
 PARAGRAPHS = re.compile(r"\n[^\S\n]*\n\s*")
 SENTENCES = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n[^\S\n]*\n\s*")
+SENTENCE_ENDS, WINDOWS = "sentences", "windows"
+"""How a text is cut into units; the first is what a manifest means that says nothing of it."""
 FIRST, PRIME, MIXER = 2166136261, 16777619, 0x2C1B3C6D
 """Numbers of the hash of n-grams."""
 _FIRST, _PRIME, _MIXER, _HALF, _REST = (np.uint32(each) for each in (FIRST, PRIME, MIXER, 15, 12))
@@ -60,6 +62,7 @@ class TextInput:
         pieces: the tokenizer of a pre-trained encoder, in place of words: then the vocabulary is its own, in which
             id 1 has no meaning, and each unit of the finest level stands between two tokens of its own.
         kept: which ids still have a row, where the vocabulary was pruned and is what was left; None where all have one.
+        windows: units are full ones wherever sentences end, as a client cuts that has nothing but a tokenizer.
     """
 
     vocabulary: Mapping[str, int]
@@ -69,6 +72,7 @@ class TextInput:
     buckets: int = 0
     pieces: WordPiece | None = None
     kept: Kept | None = None
+    windows: bool = False
     kind = "text"
     axes = 1
 
@@ -86,6 +90,10 @@ class TextInput:
     def words(self) -> int:
         """Ids of words; those of n-grams come behind them."""
         return self.kept.words if self.kept else len(self.vocabulary)
+
+    def cuts(self, level: str) -> bool:
+        """Say whether a text is cut where its sentences, or its paragraphs, end."""
+        return level in self.levels and not self.windows
 
     @cached_property
     def longest(self) -> tuple[int, ...]:
@@ -131,11 +139,12 @@ class TextInput:
     @cached_property
     def chunks(self) -> Chunks:
         """The keys of the chunks that were met."""
-        return Chunks(self.vocabulary, sentences="sentence" in self.levels, breaks=len(self.levels) - 1)
+        breaks = 0 if self.windows else len(self.levels) - 1
+        return Chunks(self.vocabulary, sentences=self.cuts("sentence"), breaks=breaks)
 
     def chunked(self, text: str) -> Iterator[list[str]]:
         """Yield the chunks of each part of a lowered text, with BREAK where a blank line ends what a unit may hold."""
-        if len(self.levels) == 1:
+        if len(self.levels) == 1 or self.windows:
             yield text.split()
             return
         start = 0
@@ -162,13 +171,13 @@ class TextInput:
 
     def _nested(self, text: str) -> Read:
         """Read a text with the tokenizer of a pre-trained encoder."""
-        parts = PARAGRAPHS.split(text) if "paragraph" in self.levels else [text]
+        parts = PARAGRAPHS.split(text) if self.cuts("paragraph") else [text]
         nested = [units for part in parts if (units := list(self._units(part)))]
         keys = np.fromiter(chain.from_iterable(chain.from_iterable(nested)), np.uint32)
         return keys, list(map(len, chain.from_iterable(nested))), list(map(len, nested))
 
     def _units(self, part: str) -> Iterator[list[int]]:
-        for piece in SENTENCES.split(part) if "sentence" in self.levels else [part]:
+        for piece in SENTENCES.split(part) if self.cuts("sentence") else [part]:
             yield from self.units(piece)
 
     def units(self, piece: str) -> Iterator[list[int]]:
@@ -199,6 +208,7 @@ class TextInput:
             "order": self.order,
             "buckets": self.buckets,
             **({"kept": self.kept.as_json()} if self.kept else {}),
+            **({"cut": WINDOWS} if self.windows else {}),
         }
 
 

@@ -17,6 +17,8 @@ STOP_SECONDS = 20
 """That a job has to end by itself when it is stopped; it tells its state meanwhile."""
 EVERY = 1.0
 """Seconds between two looks at what a job prints."""
+NOT_YET, STARTING_SECONDS = "No available agent", 60.0
+"""What a head says that answers before it takes jobs, and how long it may say so."""
 AWAY_SECONDS = 120.0
 """That the head may be silent, as while it starts anew, before a job that is followed is given up."""
 TALKING = (
@@ -67,11 +69,17 @@ class Jobs:
             "excludes": ["__pycache__", "*.pyc"],
             "env_vars": settings,
         }
-        self._ask(
-            lambda: self._client.submit_job(
-                entrypoint=entry, submission_id=name, runtime_env=environment, metadata=dict(told)
-            )
-        )
+        until = time.monotonic() + STARTING_SECONDS
+        while True:
+            try:
+                self._client.submit_job(
+                    entrypoint=entry, submission_id=name, runtime_env=environment, metadata=dict(told)
+                )
+                return
+            except (OSError, RuntimeError, ValueError) as error:
+                if NOT_YET not in str(error) or time.monotonic() > until:
+                    raise ClusterError(f"{self.address}: {_first_line(error)}") from error
+            time.sleep(EVERY)
 
     def state(self, name: str) -> str:
         """Return PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED; GONE of a job that the cluster does not know."""

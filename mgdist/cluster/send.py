@@ -22,7 +22,7 @@ from mgdist.runs import Run
 JOB, ENVIRONMENT = "job.yaml", "environment.json"
 START = "start.sh"
 SCRIPT = f"""\
-python -c 'from importlib.util import find_spec as f; raise SystemExit(not (f("ray") and f("torch") and f("typer")))' || {{
+python -c 'from importlib.util import find_spec as find; raise SystemExit(not (find("ray") and find("typer")))' || {{
   echo "mgdist: python of this node: expected one with mgdist installed; found none; start Ray where its bin folder" \
     "stands first in PATH" >&2
   exit {ClusterError.exit_code}
@@ -39,12 +39,14 @@ class Sent:
     Attributes:
         jobs: the cluster's Jobs API.
         submission: name of the job there.
-        folder: of the run.
+        run: its name: that of the job and its time, with a stroke between.
+        address: of its folder.
     """
 
     jobs: Jobs
     submission: str
-    folder: Path
+    run: str
+    address: str
 
 
 def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -> Sent:
@@ -69,6 +71,7 @@ def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -
     run.close()  # it was only begun: who goes on with it is the cluster
     submission = f"{job.name}-{run.folder.name}-{secrets.token_hex(3)}"
     run.event("submitted", address=address, submission=submission)  # first, since the cluster tells of its start
+    run.push()
     try:
         with tempfile.TemporaryDirectory() as folder:
             _pack(Path(folder), job)
@@ -78,8 +81,9 @@ def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -
             jobs.submit(submission, command, Path(folder), modules, told)
     except ClusterError as error:
         run.event("run", state="failed", error=str(error))
+        run.push()
         raise
-    return Sent(jobs, submission, run.folder)
+    return Sent(jobs, submission, f"{job.name}/{run.folder.name}", run.address)
 
 
 def _pack(folder: Path, job: Job) -> None:

@@ -1,9 +1,11 @@
 """Shipping: what a job reads is copied to storage that the cluster sees, under the hash of its content."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from mgdist.errors import DataError, JobError
+from mgdist.job.data import FilesSpec
 from mgdist.job.places import Keys, moved, places
 from mgdist.job.spec import Job
 from mgdist.runs import digest
@@ -24,6 +26,7 @@ def ship(job: Job) -> Job:
     require_shared(job)
     storage = Storage.at(job.run.folder)
     own = {keys: address for keys, address in places(job).items() if not _is_there(address, storage)}
+    _require_readable(own, job)
     return moved(job, {keys: _shipped(keys, address, storage) for keys, address in own.items()})
 
 
@@ -44,6 +47,18 @@ def require_shared(job: Job) -> None:
             "run.key: expected none, since a private key does not leave this machine; leave it out, and sign what "
             "mgdist fetch brings: mgdist sign BUNDLE --key KEY"
         )
+
+
+def _require_readable(own: Mapping[Keys, str], job: Job) -> None:
+    """Refuse to ship what is read as a folder of the machine itself, to storage that is none."""
+    if not is_remote(job.run.folder):
+        return
+    for keys, address in own.items():
+        if keys[:2] != ("data", "source") or not isinstance(job.data.source, FilesSpec):
+            raise JobError(
+                f"{'.'.join(keys)}: expected files of data.source, which are read from {job.run.folder}; {address} is "
+                "a folder that the nodes must have; put it there, and submit with --no-ship"
+            )
 
 
 def _is_there(address: str, storage: Storage) -> bool:

@@ -4,6 +4,7 @@ Legend: R examples, T samples of all of them, N units of a level (of all example
 unit, C channels.
 """
 
+import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -249,7 +250,11 @@ def _unpadded(cut: NDArray[Any] | None, lengths: NDArray[np.int32]) -> NDArray[A
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    return np.asarray(np.load(path, mmap_mode="r"))  # a plain array over the mapped file
+    """Return a plain array over a mapped file. Where a row fills pages, no more is read than the rows asked for."""
+    found = np.load(path, mmap_mode="r")
+    if found.nbytes >= len(found) * mmap.PAGESIZE > 0:
+        found._mmap.madvise(mmap.MADV_RANDOM)
+    return np.asarray(found)
 
 
 def _ends(lengths: NDArray[np.int32], first: NDArray[np.int64], most: int) -> NDArray[np.int64]:

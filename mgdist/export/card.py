@@ -5,6 +5,7 @@ from typing import assert_never
 
 from mgdist.compress.candidate import BYTES, Candidate
 from mgdist.export.exits import EarlyExit
+from mgdist.export.plain import section
 from mgdist.job.data import columns_of_input
 from mgdist.job.device import size_line
 from mgdist.job.export import Asked, ExportJob
@@ -56,7 +57,7 @@ Any TFLite runtime loads this file. Its signatures:
 A level reads a raw view, or its samples are the units of the level before it. {_reads(manifest)}
 How a raw value is read is in `manifest.json` (and the
 vocabulary of a text in `tokenizer.json`); `golden.json` holds examples with the expected outputs.
-"""
+{section(manifest)}"""
 
 
 def _exit(exit: EarlyExit | None) -> str:

@@ -88,7 +88,7 @@ def measure(bundle: Path, documents: Path) -> Speed:
     Raises:
         ConvertError: the edge runtime refuses the bundle; says why.
     """
-    command = [sys.executable, "-m", "mgdist_edge", "bench", str(bundle), "--file", str(documents), "--json"]
+    command = [sys.executable, "-m", "mgdist_edge", "bench", str(bundle), "--file", str(documents), "--brief", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"ended with exit code {done.returncode}"]

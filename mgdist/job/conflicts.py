@@ -39,7 +39,7 @@ from mgdist.job.tag_conflicts import tag_mistakes
 from mgdist.job.task import ClassifySpec, ForecastSpec, MultiLabelSpec, SeveralSpec
 from mgdist.job.text import GRANULARITIES as TEXT
 from mgdist.job.text import TextSpec
-from mgdist.job.train import DeepSpeedSpec
+from mgdist.job.train_conflicts import scale_mistakes
 
 LONGEST_RECURRENT = 256
 """Samples of a recurrent unit at most: it is unrolled on the device, and 400 steps take 4 MB of operators."""
@@ -279,21 +279,10 @@ def _long(job: Job) -> Iterator[Mistake]:
 
 
 def _training(job: Job) -> Iterator[Mistake]:
-    train = job.train
-    if train.batch_size % (train.workers * train.accumulate):
-        yield Mistake(
-            "train.batch_size",
-            f"expected a multiple of workers x accumulate = {train.workers * train.accumulate}; got {train.batch_size}",
-        )
-    match train.engine:
-        case DeepSpeedSpec(stage=0, offload=True):
-            yield Mistake("train.engine.offload", "ZeRO stage 0 shards no optimizer to offload; use stage 1, 2 or 3")
-        case _:
-            pass
-    if job.search is not None and job.search.epochs is not None and job.search.epochs > train.epochs:
-        yield Mistake(
-            "search.epochs", f"expected at most train.epochs, which is {train.epochs}; got {job.search.epochs}"
-        )
+    yield from scale_mistakes(job.train)
+    epochs = job.train.epochs
+    if job.search is not None and job.search.epochs is not None and job.search.epochs > epochs:
+        yield Mistake("search.epochs", f"expected at most train.epochs, which is {epochs}; got {job.search.epochs}")
 
 
 def _rest(job: Job) -> Iterator[Mistake]:

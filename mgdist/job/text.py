@@ -44,3 +44,6 @@ class TextSpec(Spec):
     """a rarer word of the training split is unknown"""
     lowercase: bool = True
     """read capital letters as small ones"""
+    cut: Literal["sentences", "windows"] = "sentences"
+    """where units end: sentences where the text's sentences and paragraphs end, windows wherever a unit is full, as
+    clients cut that only have a tokenizer; see docs/clients.md"""

@@ -6,8 +6,9 @@ from pydantic import BeforeValidator, Field
 
 from mgdist.job.distil import DistilSpec
 from mgdist.job.strategy import JointSpec, Strategy
-from mgdist.job.strict import Spec, as_tuple
+from mgdist.job.strict import Seconds, Spec, as_tuple
 
+Offload = bool | Literal["parameters"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -23,8 +24,33 @@ class DeepSpeedSpec(Spec):
     kind: Literal["deepspeed"]
     stage: int = Field(1, ge=0, le=3)
     """ZeRO: 0 nothing is sharded, 1 optimizer states, 2 and gradients, 3 and parameters"""
-    offload: bool = False
-    """keep the optimizer (stage 1 and above) in the memory of the CPU"""
+    offload: Offload = False
+    """true: the optimizer (stage 1 and above) stays in the memory of the CPU; parameters: those too (stage 3)"""
+
+
+class AutoSpec(Spec):
+    """The first that fits into the memory of the nodes found, fastest first: torch, ZeRO 1 to 3, then offload."""
+
+    kind: Literal["auto"]
+
+
+class CheckpointSpec(Spec):
+    """When a training writes down how far it is; after each epoch it does so anyway."""
+
+    seconds: Annotated[Seconds, Field(gt=0)] | None = 120.0
+    """between two checkpoints inside of an epoch, such as 5 min; longer where one takes more than a twentieth of that;
+    null: only by steps"""
+    steps: int | None = Field(None, ge=1)
+    """optimizer steps of an epoch between two checkpoints; null: only by time"""
+
+
+class WorkersSpec(Spec):
+    """As many workers as the nodes found have room for; lost ones are done without, and taken back when they return."""
+
+    min: int = Field(1, ge=1, le=1024)
+    """fewer are waited for"""
+    max: int = Field(ge=1, le=1024)
+    """more are not used"""
 
 
 class MixupSpec(Spec):
@@ -49,7 +75,7 @@ class PlateauSpec(Spec):
 Metric = Literal["accuracy", "macro_f1", "auc", "micro_f1", "subset_accuracy", "r2", "mse", "mae", "pinball", "loss"]
 LESS_IS_BETTER: tuple[Metric, ...] = ("mse", "mae", "pinball", "loss")
 
-Engine = Annotated[TorchSpec | DeepSpeedSpec, Field(discriminator="kind")]
+Engine = Annotated[TorchSpec | DeepSpeedSpec | AutoSpec, Field(discriminator="kind")]
 
 
 class TrainSpec(Spec):
@@ -95,12 +121,30 @@ class TrainSpec(Spec):
     judged by: accuracy, micro_f1 of several labels, r2 of numbers, and of several heads the mean"""
     patience: int | None = Field(None, ge=1)
     """epochs without a better metric after which training ends; null: all epochs"""
-    workers: int = Field(1, ge=1, le=1024)
-    """Ray Train workers; batch_size must be a multiple of workers x accumulate"""
+    workers: Annotated[int, Field(ge=1, le=1024)] | WorkersSpec = 1
+    """Ray Train workers, or {min, max} of them; batch_size must be a multiple of workers x accumulate, or of every
+    number of workers from min to max"""
     engine: Engine = TorchSpec(kind="torch")
-    """who steps: torch or deepspeed"""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """numbers of the forward and backward pass; the weights stay float32 outside of DeepSpeed"""
+    """who steps: torch or deepspeed, or auto"""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """numbers of the forward and backward pass; the weights stay float32; float16 with a dynamic loss scale"""
+    activation_checkpointing: bool = False
+    """keep less for the backward pass, and compute it once more there: same numbers, less memory, more time"""
+    checkpoint: CheckpointSpec = CheckpointSpec()
+    """when a training writes down how far it is"""
+    hang_timeout: Annotated[Seconds, Field(gt=0)] = 600.0
+    """a worker without a step for so long is ended, and training goes on from the last checkpoint; longer than one
+    checkpoint takes"""
+
+    @property
+    def most_workers(self) -> int:
+        """Workers, where there is room for all."""
+        return self.workers.max if isinstance(self.workers, WorkersSpec) else self.workers
+
+    @property
+    def fewest_workers(self) -> int:
+        """Workers that there must be."""
+        return self.workers.min if isinstance(self.workers, WorkersSpec) else self.workers
 
     @property
     def less_is_better(self) -> bool:

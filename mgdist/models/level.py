@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mgdist.job.phases import Part
 from mgdist.models.pools import RootPool
+from mgdist.models.recompute import call
 
 
 class Level(nn.Module):
@@ -21,6 +22,7 @@ class Level(nn.Module):
 
     def __init__(self, *, encoder: nn.Module, pools: Sequence[nn.Module], skip: bool = False) -> None:
         super().__init__()
+        self.recompute = False
         self.skip = RootPool() if skip else None
         self.encoder = encoder
         self.pools = nn.ModuleList(pools)
@@ -39,8 +41,8 @@ class Level(nn.Module):
         self, samples: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"], part: Part | None = None
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
         """Return what the encoder makes of the samples, and which states are real; what is masked is zero."""
-        given = {} if part is None else {"part": part}
-        states, seen = self.encoder(samples * mask.unsqueeze(2), mask, **given)
+        given = () if part is None else (part,)
+        states, seen = call(self.encoder, samples * mask.unsqueeze(2), mask, *given, again=self.recompute)
         return states, seen
 
     def vectors(

@@ -131,6 +131,12 @@ class Network(nn.Module):
             share = next((factor for start, factor in factors.items() if name.startswith(start)), 1.0)
             self.shares[name] = share if weight.requires_grad else 0.0
 
+    def recompute(self, *, again: bool) -> None:
+        """Let encoders, or their blocks, be computed once more for the backward pass, and keep less till then."""
+        for level in self.levels.values():
+            encoder = cast(Level, level).encoder
+            (encoder if hasattr(encoder, "recompute") else cast(Level, level)).recompute = again  # type: ignore[assignment]
+
     def learn(self, phase: Phase) -> None:
         """Go into training mode; what stays as it is in a phase counts no statistics and drops nothing."""
         self.train()

@@ -1,6 +1,6 @@
 """What ``mgdist check`` prints: the job, resolved."""
 
-from typing import Literal
+from typing import Literal, assert_never
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,7 @@ from mgdist.job.prune import fine_tuning
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.job.task import columns_of
+from mgdist.job.train import AutoSpec, DeepSpeedSpec, Engine, TorchSpec
 
 ALWAYS = ("layers", "kernel", "heads", "expansion", "bidirectional")
 """Fields of an encoder that are told even where they have their usual value."""
@@ -112,11 +113,26 @@ def _split(job: Job) -> str:
 
 def _train(plan: Plan) -> list[str]:
     train = plan.job.train
-    engine = train.engine.kind if train.engine.kind == "torch" else f"deepspeed, ZeRO stage {train.engine.stage}"
-    about = f"of batches of {train.batch_size}, {train.workers} worker(s), {engine}, {train.precision}"
+    few, many = train.fewest_workers, train.most_workers
+    workers = f"{many} worker(s)" if few == many else f"{few} to {many} workers"
+    about = f"of batches of {train.batch_size}, {workers}, {_engine(train.engine)}, {train.precision}"
+    about += ", activations computed twice" if train.activation_checkpointing else ""
     if len(plan.phases) == 1:
         return [f"{plan.phases[0].name}: {train.epochs} epochs {about}"]
     return [f"{len(plan.phases)} phases {about}", *map(_phase, plan.phases)]
+
+
+def _engine(engine: Engine) -> str:
+    match engine:
+        case TorchSpec():
+            return "torch"
+        case DeepSpeedSpec(stage=stage, offload=offload):
+            kept = {False: "", True: ", optimizer in the CPU's memory", "parameters": ", all in the CPU's memory"}
+            return f"deepspeed, ZeRO stage {stage}{kept[offload]}"
+        case AutoSpec():
+            return "engine by the memory of the nodes found"
+        case _ as never:
+            assert_never(never)
 
 
 def _phase(phase: PhasePlan) -> str:

@@ -34,14 +34,8 @@ def _told(event: Event) -> str:
             return f"{stage} done in {seconds:.1f} s"
         case {"event": "stage", "stage": stage, "state": "kept"}:
             return f"{stage} kept: nothing that it depends on has changed"
-        case {"event": "submitted", "address": address, "submission": submission}:
-            return f"submitted to {address} as {submission}"
-        case {"event": "run", "state": "started", "host": host, "pid": pid}:
-            return f"begun by process {pid} of {host}"
-        case {"event": "run", "state": "failed", "error": error}:
-            return f"failed: {error}"
-        case {"event": "run", "state": state}:
-            return str(state)
+        case {"event": "submitted" | "run"}:
+            return _of_run(event)
         case {"event": "trial", "trial": trial, "trials": trials, "state": state, "point": point}:
             metric, epoch, error = event.get("metric"), event.get("epoch"), event.get("error")
             told = "" if metric is None else f" {metric:.4f} after epoch {epoch}"
@@ -72,6 +66,18 @@ def _told(event: Event) -> str:
             return str(text)
         case _:
             return ""
+
+
+def _of_run(event: Event) -> str:
+    match event:
+        case {"event": "submitted", "address": address, "submission": submission}:
+            return f"submitted to {address} as {submission}"
+        case {"state": "started", "host": host, "pid": pid}:
+            return f"begun by process {pid} of {host}"
+        case {"state": "failed", "error": error}:
+            return f"failed: {error}"
+        case _:
+            return str(event.get("state", ""))
 
 
 def pace(step: Event) -> str:

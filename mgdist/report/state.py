@@ -10,11 +10,9 @@ from typing import Any, Literal
 from mgdist.errors import RunError
 from mgdist.report.follow import Event, Follower
 from mgdist.report.sentences import sentence
-from mgdist.runs import ALIVE, BEAT, JOB
+from mgdist.runs import ALIVE, JOB, SILENT
 from mgdist.storage import Storage, is_remote
 
-SILENT = 12 * BEAT
-"""Seconds without a sign of life after which a run counts as lost."""
 How = Literal["waiting", "running", "done", "failed", "stopped", "lost"]
 
 

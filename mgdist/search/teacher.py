@@ -98,20 +98,24 @@ def teacher_of(job: Job) -> FinishedRun | None:
     return run
 
 
-def open_run(folder: Path) -> FinishedRun:
+def open_run(folder: Path, field: str = FIELD) -> FinishedRun:
     """Open a folder that ``mgdist submit`` has written.
+
+    Args:
+        folder: of the run.
+        field: who asks for it, for what is said of a mistake.
 
     Raises:
         DataError: it is none, or training has not come to its end there.
     """
     if not (folder / JOB).is_file():
         raise DataError(
-            f"{FIELD}: {folder}: expected the folder of a run; it holds no {JOB}; name one, such as runs/NAME/latest"
+            f"{field}: {folder}: expected the folder of a run; it holds no {JOB}; name one, such as runs/NAME/latest"
         )
     try:
         job = load(folder / JOB)
     except JobError as error:
-        raise DataError(f"{FIELD}: {folder}: its job cannot be read any more: {_first(error)}; run it again") from error
+        raise DataError(f"{field}: {folder}: its job cannot be read any more: {_first(error)}; run it again") from error
     stages = ("data", "train") if job.search is None else ("data", "search", "train")
     receipts = {}
     for stage in stages:
@@ -119,7 +123,7 @@ def open_run(folder: Path) -> FinishedRun:
             receipts[stage] = json.loads((folder / stage / RECEIPT).read_text())
     if missing := [stage for stage in stages if stage not in receipts]:
         raise DataError(
-            f"{FIELD}: {folder}: expected a finished run; its stage {missing[0]} is not done; submit its job again, or "
+            f"{field}: {folder}: expected a finished run; its stage {missing[0]} is not done; submit its job again, or "
             "name another run"
         )
     point = {} if job.search is None else trained_at(job, Searched.open(folder / "search"))

@@ -43,7 +43,9 @@ from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.events import METRICS, Recorder
+from mgdist.train.gauges import Gauges, TrialGauge
 from mgdist.train.prepare import prepare, threads
+from mgdist.train.progress import Progress
 
 STATE, MEASURED = "tune", "measured"
 REFUSALS = 10
@@ -99,7 +101,7 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Pat
             time_budget_s=spec.time,
             search_alg=_proposing(job, spec, mode, dataset, folder),
             scheduler=_scheduler(job, spec, mode),
-            reuse_actors=job.train.workers == 1,  # one that waits for workers cannot be given another trial
+            reuse_actors=job.train.most_workers == 1,  # one that waits for workers cannot be given another trial
             trial_name_creator=_name,
         ),
         run_config=tune.RunConfig(
@@ -176,7 +178,7 @@ def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
 
 def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> Any:
     given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher}
-    if job.train.workers > 1:
+    if job.train.most_workers > 1:
         # The trial itself only waits. It counts as no core, or its workers would find none; but a trial that
         # asks for nothing at all is refused by Tune.
         waiting = {"cpu": 0, "node:__internal_head__": 0.001}
@@ -202,7 +204,7 @@ def trial_job(job: Job, where: Point) -> Job:
     limits: dict[str, Any] = {"train.epochs": _epochs(moved, job.search), "search": None}
     if moved.train.distil is not None and moved.train.distil.of_ensemble:
         limits["train.distil"] = None  # of which the trials are the members
-    if moved.train.workers == 1:
+    if moved.train.most_workers == 1:
         limits["train.engine"] = {"kind": "torch"}  # in a process that has no process group
     return at_point(moved, limits)
 
@@ -216,12 +218,13 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         self._begin(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
-        self.recorder.close()
+        self.cleanup()
         self._begin(new_config)
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name)
+        self.gauges = Gauges(self.job.name, self.folder, self.trial_name)
+        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name, self.gauges)
         self.epochs = self._run(config)
 
     def step(self) -> dict[str, Any]:
@@ -245,11 +248,10 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
 
     def cleanup(self) -> None:
         self.recorder.close()
+        self.gauges.close()
 
 
-def _worth(
-    job: Job, trial: Job, dataset: Dataset, progress: checkpoint.Progress, folder: Path
-) -> dict[str, float | int | str]:
+def _worth(job: Job, trial: Job, dataset: Dataset, progress: Progress, folder: Path) -> dict[str, float | int | str]:
     """Return what would ship of a finished trial, if trials are compared by that; or why nothing would."""
     if not job.searches_deployed:
         return {}
@@ -266,10 +268,12 @@ def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -
     name = tune.get_context().get_trial_name()
     moved = trial_job(job, point(config, job.search.space))
     board = folder / "tensorboard" / name
+    place = folder / "trials" / name
+    moved = launch.begun(moved, given["dataset"], place).of(moved)
     result = launch.fit(
         moved,
         given["dataset"],
-        folder / "trials" / name,
+        place,
         board,
         given["teacher"],
         callbacks=[_AllButLast()],
@@ -285,7 +289,7 @@ class _AllButLast(TuneReportCallback):  # type: ignore[misc]
     """Leaves the last epoch to the trial: told of it, ASHA would end the trial before it is known what would ship."""
 
     def after_report(self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Any) -> None:
-        if not metrics[0]["over"]:
+        if metrics[0]["whole"] and not metrics[0]["over"]:
             super().after_report(run_context, metrics, checkpoint)
 
 
@@ -297,6 +301,14 @@ class _Follower(tune.Callback):  # type: ignore[misc]
 
     def __init__(self, job: Job, spec: SearchSpec, folder: Path) -> None:
         self.job, self.spec, self.folder, self.path = job, spec, folder, folder / METRICS
+
+    def setup(self, *given: Any, **info: Any) -> None:
+        # Not before: Tune pickles its callbacks, to go on with them.
+        before = read(self.path) if self.path.is_file() else ()
+        self.count = TrialGauge(self.job.name, self.folder, {trial.number: trial.state for trial in before})
+
+    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:
+        self.count.close()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._write(trial, "running")
@@ -331,6 +343,7 @@ class _Follower(tune.Callback):  # type: ignore[misc]
         }
         if self.job.searches_deployed:
             event |= {"network": network, "ships": result.get("ships"), "size": result.get("size")}
+        self.count(event["trial"], state)
         with self.path.open("a") as file:
             file.write(json.dumps(event) + "\n")
         if self.spec.ensemble is not None and state != "running":

@@ -1,46 +1,43 @@
 """What is written so that a training can go on, and what is left when it is done.
 
-No state of a random generator is kept: every epoch draws its own seed, and a checkpoint stands between epochs.
+A checkpoint holds the engine's state (weights, optimizer, average), the epochs done and their measures, the weights of
+the best one, how many steps of the next epoch are done, and each worker's random generators behind them. The schedule
+and the place in the data follow from the steps. Every file is listed with its SHA-256.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 from safetensors.torch import save as serialize
 
-from mgdist.errors import TrainError
+from mgdist.errors import DamagedError, TrainError
 from mgdist.runs import write
 from mgdist.train import group
-from mgdist.train.engine import Engine, Weights
+from mgdist.train.engine import Engine
 from mgdist.train.events import Epoch
+from mgdist.train.progress import Begun, Progress
 
-PROGRESS, BEST, SUMS = "progress.json", "best.safetensors", "sums-{rank}.json"
+PROGRESS, BEST, RANDOM, SUMS = "progress.json", "best.safetensors", "random-{rank}.safetensors", "sums-{rank}.json"
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a training is.
+class Resumed:
+    """A training that goes on.
 
     Attributes:
-        history: the epochs done, of all phases.
-        weights: those of the best epoch, without auxiliary heads; empty before the first.
+        progress: how far it is.
+        folder: of its checkpoint; None where there was none.
+        refused: what is wrong with each newer one.
     """
 
-    history: tuple[Epoch, ...] = ()
-    weights: Weights = field(default_factory=dict, repr=False)
-
-    @property
-    def best(self) -> Epoch:
-        """The epoch that the weights are from: the best one of the last phase begun."""
-        return next(epoch for epoch in reversed(self.history) if epoch.best)
-
-    @property
-    def stale(self) -> int:
-        """Epochs since the best one."""
-        return len(self.history) - self.best.epoch if self.history else 0
+    progress: Progress
+    folder: Path | None = None
+    refused: tuple[str, ...] = ()
 
 
 def save(folder: Path, progress: Progress, engine: Engine) -> None:
@@ -48,7 +45,9 @@ def save(folder: Path, progress: Progress, engine: Engine) -> None:
     engine.save(folder)
     if group.rank() == 0:
         save_file(progress.weights, folder / BEST)
-        write(folder / PROGRESS, json.dumps([asdict(epoch) for epoch in progress.history]))
+        write(folder / PROGRESS, json.dumps(_told(progress)))
+    if progress.begun is not None:
+        save_file(dict(progress.begun.random), folder / RANDOM.format(rank=group.rank()))
     group.wait()  # where they share one folder, the others' files are whole from here on
     files = sorted(path for path in folder.rglob("*") if path.is_file() and "sums-" not in path.name)
     sums = {str(path.relative_to(folder)): sha256(path) for path in files}
@@ -62,11 +61,37 @@ def save_best(path: Path, progress: Progress) -> None:
         write(path, serialize(progress.weights))
 
 
-def load(folder: Path, engine: Engine) -> Progress:
-    """Read a checkpoint of as many workers back into the engine.
+def _told(progress: Progress) -> dict[str, Any]:
+    begun = progress.begun and {name: value for name, value in vars(progress.begun).items() if name != "random"}
+    return {"history": [asdict(epoch) for epoch in progress.history], "begun": begun, "workers": group.size()}
+
+
+def resume(folders: Sequence[Path], engine: Engine) -> Resumed:
+    """Go on from the first of some checkpoints that is whole.
+
+    Args:
+        folders: of the checkpoints, newest first.
+        engine: is brought to where it was.
 
     Raises:
-        TrainError: a part is missing or is not what was written.
+        TrainError: there are some, and none is whole.
+    """
+    refused: list[str] = []
+    for folder in folders:
+        try:
+            return Resumed(load(folder, engine), folder, tuple(refused))
+        except DamagedError as error:
+            refused.append(str(error))
+    if refused:
+        raise TrainError(f"train: none of {len(refused)} checkpoints is whole: {refused[0]}; submit with --fresh")
+    return Resumed(Progress())
+
+
+def load(folder: Path, engine: Engine) -> Progress:
+    """Read a checkpoint back into the engine.
+
+    Raises:
+        DamagedError: a part is missing or is not what was written.
     """
     _check(folder)
     engine.load(folder)
@@ -75,23 +100,40 @@ def load(folder: Path, engine: Engine) -> Progress:
 
 def read(folder: Path) -> Progress:
     """Read how far a checkpoint is, and its best weights."""
-    history = json.loads((folder / PROGRESS).read_text())
-    epochs = (Epoch(**{**epoch, "losses": tuple(epoch["losses"])}) for epoch in history)
-    return Progress(tuple(epochs), load_file(folder / BEST))
+    told = json.loads((folder / PROGRESS).read_text())
+    epochs = (Epoch(**{**epoch, "losses": tuple(epoch["losses"])}) for epoch in told["history"])
+    return Progress(tuple(epochs), load_file(folder / BEST), told["begun"] and _begun(folder, told))
+
+
+def _begun(folder: Path, told: dict[str, Any]) -> Begun:
+    random = folder / RANDOM.format(rank=group.rank())
+    known = told["workers"] == group.size() and random.is_file()
+    given = {**told["begun"], "losses": tuple(told["begun"]["losses"])}
+    return Begun(**given, random=load_file(random) if known else {})
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether all files of a checkpoint are what was written; for one process alone."""
+    return not _wrong(folder)
 
 
 def _check(folder: Path) -> None:
-    lists = sorted(folder.glob("sums-*.json"))
-    if len(lists) != group.size():
-        raise TrainError(
-            f"{folder}: expected the checkpoint of {group.size()} workers; found {len(lists)} parts; "
-            "submit with the same train.workers, or with --fresh"
-        )
-    for path in lists:
-        for name, expected in json.loads(path.read_text()).items():
-            file = folder / name
-            if not file.is_file() or sha256(file) != expected:
-                raise TrainError(f"{file}: is damaged: not what was written; submit with --fresh")
+    """Look at every file of a checkpoint; the workers share that, and all come to know."""
+    told = group.said(_wrong(folder))
+    if told:
+        raise DamagedError(told[0])
+
+
+def _wrong(folder: Path) -> str:
+    """Return what is wrong with this worker's share of the files; nothing where they are whole."""
+    try:
+        workers = json.loads((folder / PROGRESS).read_text())["workers"]
+        lists = [folder / SUMS.format(rank=rank) for rank in range(group.rank(), workers, group.size())]
+        sums = {folder / name: sum for path in lists for name, sum in json.loads(path.read_text()).items()}
+        damaged = [path for path, expected in sums.items() if sha256(path) != expected]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{folder}: is not whole: {' '.join(str(error).split())}"
+    return f"{damaged[0]}: is damaged: not what was written" if damaged else ""
 
 
 def sha256(path: Path) -> str:

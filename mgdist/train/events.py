@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, assert_never
@@ -26,6 +27,7 @@ class Step:
         lr: learning rate of the last step.
         samples_per_second: of all workers, since the last such event.
         seconds_left: until the last epoch's end at this speed, without evaluations.
+        waiting: share of the time that the first worker's steps waited for their data, since the last such event.
     """
 
     phase: str
@@ -37,6 +39,7 @@ class Step:
     lr: float
     samples_per_second: float
     seconds_left: float
+    waiting: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,19 +106,22 @@ class Recorder:
     Args:
         folder: of ``metrics.jsonl``, to which a continued training adds; None for none.
         board: folder of TensorBoard's files.
+        also: hears of each event too.
     """
 
-    def __init__(self, folder: Path | None, board: Path) -> None:
+    def __init__(self, folder: Path | None, board: Path, also: Listener = nobody) -> None:
         from tensorboardX import SummaryWriter
 
-        self.path = folder / METRICS if folder else None
+        self.path, self.also = folder / METRICS if folder else None, also
         self.board = SummaryWriter(str(board), flush_secs=5)
 
     def __call__(self, event: Step | Epoch) -> None:
         """Write an event."""
+        self.also(event)
         match event:
             case Step():
-                self._scalars(event.done, {"train/lr": event.lr, "train/samples_per_second": event.samples_per_second})
+                told = {"lr": event.lr, "samples_per_second": event.samples_per_second, "waiting": event.waiting}
+                self._scalars(event.done, {f"train/{name}": value for name, value in told.items()})
             case Epoch():
                 first = event.done - len(event.losses)
                 for place, loss in enumerate(event.losses, start=1):
@@ -127,8 +133,14 @@ class Recorder:
                 self.board.add_text("train/phase", event.phase, event.done)
             case never:
                 assert_never(never)
-        if self.path is not None:
-            append(self.path, event)
+        kind = "step" if isinstance(event, Step) else "epoch"
+        self.tell({"event": kind, **plain(event)})
+
+    def tell(self, *events: Mapping[str, Any]) -> None:
+        """Write lines of ``metrics.jsonl``."""
+        for event in events:
+            if self.path is not None:
+                append(self.path, event)
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         for name, value in values.items():
@@ -139,11 +151,21 @@ class Recorder:
         self.board.close()
 
 
-def append(path: Path, event: Step | Epoch) -> None:
-    """Add an event to a file of JSON lines."""
-    kind = "step" if isinstance(event, Step) else "epoch"
-    with path.open("a") as file:
-        file.write(json.dumps({"event": kind, **plain(event)}) + "\n")
+def append(path: Path, event: Mapping[str, Any]) -> None:
+    """Add an event to a file of JSON lines. Where it cannot be written, training is worth more than the line."""
+    with suppress(OSError), path.open("a") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+def note(kind: str, text: str, **more: Any) -> dict[str, Any]:
+    """Return an event that tells people of what did not simply go on, in one line.
+
+    Args:
+        kind: for machines: resumed, refused, diverged, memory, storage, lost, hung or planned.
+        text: for people.
+        more: numbers for machines.
+    """
+    return {"event": "note", "kind": kind, "text": text, **more}
 
 
 def plain(event: Step | Epoch) -> dict[str, Any]:

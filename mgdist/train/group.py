@@ -39,6 +39,33 @@ def gathered(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([part for part in parts if part is not None])
 
 
+def of_first(value: float) -> float:
+    """Return the first worker's number, on every worker."""
+    if size() == 1:
+        return value
+    told = torch.tensor(value, dtype=torch.float64, device=device())
+    dist.broadcast(told, 0)
+    return float(told)
+
+
+def of_first_worker(names: list[str]) -> list[str]:
+    """Return the first worker's names, on every worker."""
+    if size() > 1:
+        told: list[list[str] | None] = [names]
+        dist.broadcast_object_list(told, 0)
+        names = told[0] or []
+    return names
+
+
+def said(line: str) -> list[str]:
+    """Return what all workers have to say, one line each; a worker with nothing to say has no part in it."""
+    if size() == 1:
+        return [line] if line else []
+    lines: list[str | None] = [None] * size()
+    dist.all_gather_object(lines, line)
+    return [each for each in lines if each]
+
+
 def wait() -> None:
     """Return when all workers are here."""
     if size() > 1:

@@ -4,12 +4,15 @@ The folder of a training must be one that all workers see.
 """
 
 import json
+import math
 import os
 import shutil
 import tempfile
+import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +24,29 @@ from ray.train.torch import TorchTrainer
 from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
-from mgdist.errors import MgdistError, TrainError
+from mgdist.errors import TrainError
+from mgdist.job.point import at_point
 from mgdist.job.spec import Job
+from mgdist.job.train import AutoSpec, DeepSpeedSpec, TrainSpec
 from mgdist.models.build import build
 from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
-from mgdist.train.checkpoint import Progress
-from mgdist.train.events import Listener, Recorder, nobody
+from mgdist.train.checkpoint import Resumed
+from mgdist.train.course import WAITS, Course
+from mgdist.train.deepspeed_engine import unusable
+from mgdist.train.events import METRICS, Recorder, append, nobody, note
+from mgdist.train.failures import causes, failure_of
+from mgdist.train.gauges import Gauges
+from mgdist.train.heartbeat import heard
 from mgdist.train.loop import Training
 from mgdist.train.prepare import prepare, threads
+from mgdist.train.progress import Progress
+from mgdist.train.sizing import Memory, need, sized
 
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
-ATTEMPTS = 3
-"""Times that a training starts when workers are lost; each goes on from the last checkpoint."""
+KEPT = 2
+"""Checkpoints, so that there is one before a damaged one."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +100,12 @@ def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None, st
     if not (folder / TRAINED).is_file():
         reached = _persistently(job, dataset.resolve(), folder, teacher, start)
         shutil.copyfile(reached / checkpoint.BEST, folder / MODEL)
-        write(folder / TRAINED, json.dumps(_told(job, dataset.resolve(), folder, reached, start), indent=1))
+        write(folder / TRAINED, json.dumps(_summed_up(job, dataset.resolve(), folder, reached, start), indent=1))
         shutil.rmtree(folder / STATE, ignore_errors=True)
     return Trained.open(folder)
 
 
-def _told(job: Job, dataset: Path, folder: Path, reached: Path, start: Path | None) -> dict[str, Any]:
+def _summed_up(job: Job, dataset: Path, folder: Path, reached: Path, start: Path | None) -> dict[str, Any]:
     progress = checkpoint.read(reached)
     return {
         "sha256": checkpoint.sha256(folder / MODEL),
@@ -114,26 +126,65 @@ def _parameters(job: Job, dataset: Path, start: Path | None) -> int:
 
 
 def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, start: Path | None) -> Path:
-    """Return the last checkpoint. A lost worker is replaced; a mistake of the job is not tried again."""
-    for attempt in range(1, ATTEMPTS + 1):
+    """Return the last checkpoint. What can be mended is, and training goes on; a job's mistake is not tried again."""
+    course = begun(job, dataset, folder)
+    while True:
+        lines = len(_lines(folder))
         try:
-            result = fit(job, dataset, folder, folder / BOARD, teacher, start=start)
+            result = fit(course.of(job), dataset, folder, folder / BOARD, teacher, start=start, refused=course.refused)
         except ray.train.TrainingFailedError as error:
-            cause = root(error)
-            with (folder / ERRORS).open("a") as file:
+            with suppress(OSError), (folder / ERRORS).open("a") as file:  # a full disk may be what it tells of
                 file.write("".join(traceback.format_exception(error)))
-            if isinstance(cause, MgdistError):
-                raise cause from None
-            if attempt == ATTEMPTS:
-                said = str(cause).strip().partition("\n")[0]
-                raise TrainError(
-                    f"train: failed {ATTEMPTS} times, last with {type(cause).__name__}: {said}; "
-                    f"the full text is in {folder / ERRORS}"
-                ) from None
+            failure, said = failure_of(causes(error), _lines(folder)[lines:])
+            whole = [path.name for path in checkpoints(folder) if checkpoint.is_whole(path)]
+            try:
+                course, told = course.after(failure, said, whole, course.of(job))
+            except TrainError as ended:
+                raise TrainError(f"{ended}; the full text is in {folder / ERRORS}") from None
+            course.save(folder / STATE)
+            append(folder / METRICS, note(failure, told))
+            time.sleep(WAITS if failure == "storage" else 0)
         else:
             assert result.checkpoint is not None, "every epoch reports one"
             return Path(result.checkpoint.path)
-    raise AssertionError("the last attempt returns or raises")
+
+
+def begun(job: Job, dataset: Path, folder: Path) -> Course:
+    """Return the course of a training, with the engine decided where the job leaves it open."""
+    (folder / STATE).mkdir(parents=True, exist_ok=True)
+    course = Course.open(folder / STATE)
+    if not isinstance(job.train.engine, AutoSpec) or course.engine is not None:
+        return course
+    memory = found(job.train.most_workers)
+    decided = sized(job, need(job, Dataset.open(dataset)), memory)
+    for line in decided.why:
+        append(folder / METRICS, note("planned", line))
+    if decided.engine is None:
+        raise TrainError(f"train.engine: nothing fits; {decided.why[-1]}; give more workers, or a smaller model")
+    course = replace(course, engine=decided.engine, accumulate=decided.accumulate)
+    course.save(folder / STATE)
+    return course
+
+
+def found(workers: int) -> Memory:
+    """Return the memory of the nodes that are there, of which the one with least counts."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    here = math.ceil(workers / len(nodes))
+    host = min(node.get("memory", 0.0) for node in nodes) / here
+    if ray.cluster_resources().get("GPU", 0) < workers:
+        return Memory(host, host, len(nodes), accelerated=False)
+    total = ray.remote(num_gpus=1)(lambda: torch.cuda.get_device_properties(0).total_memory)
+    return Memory(float(ray.get(total.remote())), host, len(nodes), accelerated=True)
+
+
+def _lines(folder: Path) -> list[str]:
+    path = folder / METRICS
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a training, newest first: also one that Ray did not come to register."""
+    return sorted((path for path in (folder / STATE).glob("checkpoint_*") if path.is_dir()), reverse=True)
 
 
 def fit(
@@ -145,6 +196,7 @@ def fit(
     callbacks: Sequence[Any] = (),
     best: Path | None = None,
     start: Path | None = None,
+    refused: Sequence[str] = (),
 ) -> ray.train.Result:
     """Run the workers of one training until all are done.
 
@@ -157,12 +209,11 @@ def fit(
         callbacks: Ray's own, for a training inside of a trial.
         best: file that always holds the weights of the best epoch so far; None for none.
         start: weights to begin with; None: those that the job's seed draws.
+        refused: names of checkpoints that training does not go on from.
 
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
     """
-    available = ray.cluster_resources()
-    workers = job.train.workers
     trainer = (TorchTrainer if callbacks else _Trainer)(
         _work,
         train_loop_config={
@@ -173,23 +224,31 @@ def fit(
             "teacher": teacher and teacher.resolve(),
             "best": best,
             "start": start and start.resolve(),
+            "refused": refused,
         },
-        scaling_config=ScalingConfig(
-            num_workers=workers,
-            use_gpu=available.get("GPU", 0) >= workers,
-            # Less than a core each where there are too few: slow, but not waiting for ever.
-            resources_per_worker={"CPU": min(1.0, available.get("CPU", 1) / workers)},
-        ),
+        scaling_config=_scaling(job.train),
         run_config=RunConfig(
             name=STATE,
             storage_path=str(folder),
-            checkpoint_config=CheckpointConfig(num_to_keep=1),
+            checkpoint_config=CheckpointConfig(num_to_keep=KEPT),
             failure_config=FailureConfig(max_failures=0),
             logging_config=LoggingConfig(log_level="ERROR"),
             callbacks=list(callbacks),
         ),
     )
     return trainer.fit()
+
+
+def _scaling(train: TrainSpec) -> ScalingConfig:
+    """Return how many workers there are, and what each of them has."""
+    available = ray.cluster_resources()
+    most, fewest = train.most_workers, train.fewest_workers
+    return ScalingConfig(
+        num_workers=most if most == fewest else (fewest, most),
+        use_gpu=available.get("GPU", 0) >= fewest,
+        # Less than a core each where there are too few: slow, but not waiting for ever.
+        resources_per_worker={"CPU": min(1.0, available.get("CPU", 1) / fewest)},
+    )
 
 
 class _Trainer(TorchTrainer):  # type: ignore[misc]
@@ -211,7 +270,7 @@ class _Trainer(TorchTrainer):  # type: ignore[misc]
         return None
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
-        for name in self.ASKING:
+        for name in () if self.scaling_config.elasticity_enabled else self.ASKING:
             setattr(given["scaling_policy"], name, _nothing)
         return super()._initialize_and_run_controller(**given)
 
@@ -223,24 +282,78 @@ def _nothing() -> None:
 def _work(given: dict[str, Any]) -> None:
     """Follow the loop; this runs in each worker's own process."""
     job, folder = given["job"], given["folder"]
+    _require_seen(given["dataset"])
     context = ray.train.get_context()
-    listen: Listener = Recorder(folder, given["board"]) if group.rank() == 0 else nobody
-    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), listen, given["start"])
+    gauges = Gauges(job.name, folder)
+    recorder = Recorder(folder, given["board"], gauges) if group.rank() == 0 else None
+    job, fallback = _steppable(job)
+    if recorder and fallback:
+        recorder.tell(note("planned", fallback))
+    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), recorder or nobody, given["start"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
-    for progress in training.epochs(_resumed(training)):
-        if given["best"] is not None and group.rank() == 0:
-            checkpoint.save_best(given["best"], progress)
-        _report(training, progress)
-    if isinstance(listen, Recorder):
-        listen.close()
+    with heard([training.network, training.engine.network], job.train.hang_timeout, folder / METRICS):
+        resumed = _resumed(training, folder, given["refused"])
+        nodes = sorted(set(group.said(ray.util.get_node_ip_address())))
+        if recorder:
+            recorder.tell(*_told(resumed, folder), *_spread(nodes))
+        for progress in training.checkpoints(resumed.progress):
+            if given["best"] is not None and group.rank() == 0 and progress.begun is None:
+                checkpoint.save_best(given["best"], progress)
+            _report(training, progress)
+            if recorder:
+                gauges.checkpointed()
+    if recorder:
+        recorder.close()
+    gauges.close()
 
 
-def _resumed(training: Training) -> Progress:
-    last = ray.train.get_checkpoint()
-    if last is None:
-        return Progress()
-    with last.as_directory() as folder:
-        return checkpoint.load(Path(folder), training.engine)
+def _require_seen(dataset: Path) -> None:
+    """Refuse a node that does not see what the driver has written."""
+    if not dataset.is_dir():
+        raise TrainError(
+            f"node {ray.util.get_node_ip_address()}: expected to see {dataset}, which the driver has written; found "
+            "nothing; set run.folder to a folder that all nodes share"
+        )
+
+
+def _steppable(job: Job) -> tuple[Job, str]:
+    """Return a job whose engine can be used on all workers, and what was put in its place, in one line.
+
+    Raises:
+        TrainError: DeepSpeed cannot be used, and what it was to do nothing else does.
+    """
+    engine = job.train.engine
+    why = group.said(unusable(group.device())) if isinstance(engine, DeepSpeedSpec) else []
+    if not isinstance(engine, DeepSpeedSpec) or not why:
+        return job, ""
+    if engine.stage == 3 or engine.offload:
+        raise TrainError(f"train.engine: DeepSpeed cannot be used here ({why[0]}), and torch alone shards nothing")
+    told = f"DeepSpeed cannot be used here ({why[0]}); torch steps in its place, and shards nothing"
+    return at_point(job, {"train.engine": {"kind": "torch"}}), told
+
+
+def _resumed(training: Training, folder: Path, refused: Sequence[str]) -> Resumed:
+    found = [path.name for path in checkpoints(folder) if path.name not in refused]
+    told = group.of_first_worker(found)  # a folder of several machines may look different to each for a moment
+    return checkpoint.resume([folder / STATE / name for name in told], training.engine)
+
+
+def _spread(nodes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield on which nodes the workers are, where that is more than one."""
+    if len(nodes) > 1:
+        yield note("spread", f"{group.size()} workers on nodes {', '.join(nodes)}", nodes=list(nodes))
+
+
+def _told(resumed: Resumed, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield what people should know of how a training goes on."""
+    for line in resumed.refused:
+        yield note("refused", f"checkpoint {line}; the one before it is taken")
+    if resumed.folder is not None:
+        progress = resumed.progress
+        told = f"training goes on from {progress}, checkpoint {resumed.folder.name}"
+        yield note("resumed", told, done=progress.done, workers=group.size())
+    elif '"event": "step"' in "\n".join(_lines(folder)):
+        yield note("resumed", "training begins at its first step: no checkpoint was written before it ended", done=0)
 
 
 def _report(training: Training, progress: Progress) -> None:
@@ -251,12 +364,6 @@ def _report(training: Training, progress: Progress) -> None:
 
 
 def numbers(job: Job, progress: Progress) -> dict[str, float]:
-    """Return what Ray is told after each epoch."""
-    return {"best": progress.best.metric(job.train), "epoch": len(progress.history)}
-
-
-def root(error: ray.train.TrainingFailedError) -> BaseException:
-    """Return what a worker raised first, without Ray's wrappings; a mistake of the job before all else."""
-    failures = getattr(error, "worker_failures", None) or {0: getattr(error, "controller_failure", error)}
-    causes = [getattr(failure, "_base_exc", failure) for failure in failures.values()]
-    return next((cause for cause in causes if isinstance(cause, MgdistError)), causes[0])
+    """Return what Ray is told with each checkpoint."""
+    best = progress.best.metric(job.train) if progress.history else math.nan
+    return {"best": best, "epoch": len(progress.history), "whole": progress.begun is None}

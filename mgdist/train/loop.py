@@ -2,13 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from mgdist.data.batches import Batch, batches
@@ -17,17 +15,20 @@ from mgdist.evaluate.network import answers
 from mgdist.evaluate.scores import Scores, named, quality, score, total_loss
 from mgdist.job.phases import Phase
 from mgdist.job.spec import Job
+from mgdist.job.train_conflicts import accumulated
 from mgdist.models.uncertainty import ROOM, loss_weights
 from mgdist.train import group
 from mgdist.train.balance import class_weights, shares
-from mgdist.train.checkpoint import Progress
+from mgdist.train.chance import draw
 from mgdist.train.compute import step_flops
-from mgdist.train.engine import Engine, Weights
+from mgdist.train.engine import Engine, Loss, Weights
 from mgdist.train.events import Epoch, Listener, better, nobody
+from mgdist.train.interval import Interval
 from mgdist.train.losses import of_phase
 from mgdist.train.mixup import mixed
 from mgdist.train.pace import Pace
 from mgdist.train.phases import Lesson, narrowed, next_lesson, phases
+from mgdist.train.progress import Begun, Progress
 from mgdist.train.schedule import plateaus, rate
 from mgdist_edge.tasks import Task
 
@@ -53,26 +54,31 @@ class Training:
     listen: Listener = nobody
 
     def run(self, progress: Progress | None = None) -> Progress:
-        """Train to the end; see :meth:`epochs`."""
+        """Train to the end; see :meth:`checkpoints`."""
         progress = progress or Progress()
         for reached in self.epochs(progress):
             progress = reached
         return progress
 
     def epochs(self, progress: Progress | None = None) -> Iterator[Progress]:
-        """Train epoch by epoch, and yield after each how far it is.
+        """Train epoch by epoch, and yield after each how far it is; see :meth:`checkpoints`."""
+        return (reached for reached in self.checkpoints(progress) if reached.begun is None)
+
+    def checkpoints(self, progress: Progress | None = None) -> Iterator[Progress]:
+        """Train, and yield how far it is after each epoch, and inside of one whenever a checkpoint is due.
 
         Args:
             progress: what was yielded last; with the engine's state of that moment, training goes on.
 
         Raises:
-            TrainError: the loss is not a number any more, or the split does not fill a batch.
+            DivergedError: the loss is not a number any more.
+            TrainError: the split does not fill a batch.
         """
         progress = progress or Progress()
         while lesson := self._next(progress):
-            progress = self._epoch(lesson, progress)
-            self.listen(progress.history[-1])
-            yield progress
+            for reached in self._epoch(lesson, progress):
+                progress = reached
+                yield progress
 
     def is_over(self, progress: Progress) -> bool:
         """Tell whether all phases are done; one ends early where too many epochs in a row were no better."""
@@ -82,9 +88,19 @@ class Training:
         stale = progress.stale >= (self.job.train.patience or math.inf)
         return next_lesson(phases(self.job, len(self.dataset.train)), progress.history, stale=stale)
 
-    def _epoch(self, lesson: Lesson, progress: Progress) -> Progress:
-        started = time.monotonic()
-        losses, flops = self._learn(lesson, plateaus(self.job.train, lesson.phase, progress.history))
+    def _epoch(self, lesson: Lesson, progress: Progress) -> Iterator[Progress]:
+        started = time.monotonic() - (progress.begun.seconds if progress.begun else 0.0)
+        falls = plateaus(self.job.train, lesson.phase, progress.history)
+        for learnt in self._learn(lesson, falls, progress.begun):
+            begun = replace(learnt, seconds=time.monotonic() - started)
+            if len(begun.losses) < lesson.phase.steps:
+                yield replace(progress, begun=begun)
+        reached = self._measured(lesson, progress, begun, started)
+        self.listen(reached.history[-1])
+        yield reached
+
+    def _measured(self, lesson: Lesson, progress: Progress, begun: Begun, started: float) -> Progress:
+        """Return how far a training is with an epoch whose last step was done."""
         weights = self.engine.weights()
         scores = self._measure(lesson.phase, weights)
         epoch = Epoch(
@@ -92,14 +108,14 @@ class Training:
             epoch=lesson.epoch + 1,
             epochs=lesson.epochs,
             done=lesson.done + lesson.phase.steps,
-            loss=math.fsum(losses) / len(losses),
+            loss=math.fsum(begun.losses) / len(begun.losses),
             metrics=named(scores),
             quality=quality(scores),
             valid_loss=total_loss(scores, self.job.loss_weights),
             best=False,
             seconds=time.monotonic() - started,
-            flops=flops + (progress.history[-1].flops if progress.history else 0.0),
-            losses=losses,
+            flops=begun.flops + (progress.history[-1].flops if progress.history else 0.0),
+            losses=begun.losses,
             loss_weights=self._loss_weights(weights),
         )
         if lesson.learnt and not self._beats(epoch, progress.best):
@@ -120,11 +136,33 @@ class Training:
         spec = self.job.train
         return better(epoch.metric(spec), best.metric(spec), spec)
 
-    def _learn(self, lesson: Lesson, falls: int) -> tuple[tuple[float, ...], float]:
-        """Read the training split once; return each step's loss, the mean of all workers, and what they computed."""
-        spec, phase, tasks = self.job.train, lesson.phase, self.dataset.tasks
-        _seed(self.job.seed, lesson.epoch)
-        wanted = partial(
+    def _learn(self, lesson: Lesson, falls: int, begun: Begun | None) -> Iterator[Begun]:
+        """Read the training split once, or what is left of it; yield whenever a checkpoint is due, and at the end."""
+        spec, phase = self.job.train, lesson.phase
+        first = 0 if begun is None else len(begun.losses)
+        every = accumulated(spec, group.size())
+        wanted, cost = self._wanted(phase), self._cost(phase)
+        self.engine.begin(phase, fresh=lesson.learnt == 0 and lesson.epoch > 0 and begun is None)
+        begun = begun or Begun()
+        draw(begun.random, self.job.seed, lesson.epoch, first)
+        pace, flops, due = Pace(lesson, spec.batch_size, self.listen, first), 0.0, Interval(spec.checkpoint, first)
+        read = self._batches(lesson, every, first)
+        for step in range(first, phase.steps):
+            part = pace.ready(read, every)
+            flops += sum(map(cost, part))
+            lr = rate(spec, phase, lesson.learnt + step, falls)
+            pace.step(self.engine.step(part, wanted, lr), lr)
+            if step + 1 == phase.steps or due.is_over(step + 1):
+                pace.tell()  # what led to a loss that is no number is not worth a checkpoint
+                at = time.monotonic()
+                yield begun.after(pace.losses, flops)
+                pace.pass_over()
+                due.restart(step + 1, time.monotonic() - at)
+
+    def _wanted(self, phase: Phase) -> Loss:
+        """Return what a phase makes small."""
+        spec, tasks = self.job.train, self.dataset.tasks
+        return partial(
             of_phase,
             phase=phase,
             tasks=tasks,
@@ -132,30 +170,31 @@ class Training:
             smoothing=spec.label_smoothing,
             balance=class_weights(tasks, self.dataset.train) if spec.class_weights else {},
         )
-        pace, flops = Pace(lesson, spec.batch_size, self.listen), 0.0
-        outputs = {name: task.outputs for name, task in tasks.items()}
-        self.engine.begin(phase, fresh=lesson.learnt == 0 and lesson.epoch > 0)
-        read = self._batches(lesson)
-        for step in range(phase.steps):
-            part = list(islice(read, spec.accumulate))
-            flops += sum(step_flops(self.job, phase, outputs, each) for each in part)
-            lr = rate(spec, phase, lesson.learnt + step, falls)
-            pace.step(self.engine.step(part, wanted, lr), lr)
-        everywhere = group.mean(torch.tensor(flops, dtype=torch.float64, device=group.device())) * group.size()
-        return tuple(group.mean(torch.stack(pace.losses)).tolist()), float(everywhere)
 
-    def _batches(self, lesson: Lesson) -> Iterator[Batch]:
-        size = self.job.train.batch_size // self.job.train.accumulate
+    def _cost(self, phase: Phase) -> Callable[[Batch], float]:
+        outputs = {name: task.outputs for name, task in self.dataset.tasks.items()}
+        return partial(step_flops, self.job, phase, outputs)
+
+    def _batches(self, lesson: Lesson, every: int, first: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch, of which every so many are one step; those of the first steps are left out."""
         shard = narrowed(self.job, lesson.phase, self.dataset.train)
-        seed, rank = self.job.seed, group.rank()
-        drawn = shares(self.dataset.tasks, shard) if self.job.train.sampling else None
-        found = batches(shard, size=size, epoch=lesson.epoch, seed=seed, rank=rank, world=group.size(), shares=drawn)
+        seed, rank, skip = self.job.seed, group.rank(), first * every
+        found = batches(
+            shard,
+            size=self.job.train.batch_size // every,
+            epoch=lesson.epoch,
+            seed=seed,
+            rank=rank,
+            world=group.size(),
+            skip=skip,
+            shares=shares(self.dataset.tasks, shard) if self.job.train.sampling else None,
+        )
         mixup = self.job.train.mixup
         if mixup is None:
             return found
         return (
             mixed(each, mixup, np.random.default_rng([seed, lesson.epoch, place, rank, 1]))
-            for place, each in enumerate(found)
+            for place, each in enumerate(found, skip)
         )
 
 
@@ -188,9 +227,3 @@ def measure(network: nn.Module, tasks: Mapping[str, Task], shard: Shard) -> dict
     found = answers(network, tasks, shard, group.rank(), group.size())
     whole = {name: group.gathered(outputs) for name, outputs in found.items()}
     return score(tasks, whole, shard.targets)
-
-
-def _seed(seed: int, epoch: int) -> None:
-    """Seed what draws the dropout: by epoch, so that a continued run draws the same, and by worker."""
-    drawn = np.random.SeedSequence([seed, epoch, group.rank()]).generate_state(1, np.uint64)
-    torch.manual_seed(int(drawn[0]))

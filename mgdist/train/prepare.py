@@ -1,22 +1,28 @@
 """From a job and its data to a training that is ready to begin."""
 
 import copy
+from collections.abc import Sequence
 from pathlib import Path
+from typing import assert_never
 
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from mgdist.data.dataset import Dataset
-from mgdist.job.phases import phases
+from mgdist.job.phases import Phase, phases
 from mgdist.job.spec import Job
+from mgdist.job.train import AutoSpec, DeepSpeedSpec, TorchSpec, TrainSpec
 from mgdist.models.build import begin_narrow, build, watch
+from mgdist.models.network import Network
 from mgdist.models.pretrained import begin_with_checkpoints, lr_factors
 from mgdist.models.shaped import shaped
 from mgdist.train import group
-from mgdist.train.engine import engine
+from mgdist.train.deepspeed_engine import DeepSpeedEngine
+from mgdist.train.engine import Engine
 from mgdist.train.events import Listener, nobody
 from mgdist.train.loop import Training
+from mgdist.train.torch_engine import TorchEngine
 
 SMALL = 1_000_000
 """Parameters beside the embeddings, below which a second thread costs more than it brings."""
@@ -43,6 +49,7 @@ def prepare(job: Job, dataset: Dataset, listen: Listener = nobody, start: Path |
     network.slow_down(lr_factors(job))
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
+    network.recompute(again=job.train.activation_checkpointing)
     return Training(job, dataset, engine(network, job.train, group.device(), phases(job)), twin, listen)
 
 
@@ -55,3 +62,24 @@ def threads(network: nn.Module, cores: int) -> int:
     embedding = sum(weight.numel() for name, weight in network.named_parameters() if name.startswith("embeddings."))
     others = sum(weight.numel() for weight in network.parameters()) - embedding
     return max(1, cores) if others >= SMALL else 1
+
+
+def engine(network: Network, spec: TrainSpec, device: torch.device | None, plan: Sequence[Phase]) -> Engine:
+    """Return the engine that a job asks for.
+
+    Args:
+        network: with its initial weights, the same on every worker.
+        spec: engine, optimizer and precision.
+        device: where the network learns; the CPU where it is None.
+        plan: all phases of the training.
+    """
+    network.to(device or torch.device("cpu"))
+    match spec.engine:
+        case TorchSpec():
+            return TorchEngine(network, spec, plan)
+        case DeepSpeedSpec() as zero:
+            return DeepSpeedEngine(network, spec, plan, zero)
+        case AutoSpec():
+            raise AssertionError("what auto means is decided before a training is prepared")
+        case _ as never:
+            assert_never(never)

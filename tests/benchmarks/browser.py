@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> None:
 
 def row(run: Path, most: int) -> list[object]:
     """Return what is compared of the bundle of a run: its name, counts, differences and median times."""
-    (path,) = run.glob("*.tflite")
+    path = bundle_of(run)
     predictor = load(path)
     with tempfile.TemporaryDirectory(prefix="mgdist-browser-") as folder:
         file = write_examples(Dataset.open(run / "data").test, most, Path(folder) / "examples.jsonl")
@@ -59,6 +59,12 @@ def row(run: Path, most: int) -> list[object]:
         f"{sum(difference <= ALLOWED for difference in differences)} of {len(pairs)}",
         float(np.median([ms for _, ms in here])), float(np.median([ms for _, ms in there])),
     ]  # fmt: skip
+
+
+def bundle_of(run: Path) -> Path:
+    """Return the bundle in a run's folder, beside which a variant of it may lie."""
+    (path,) = (each for each in run.glob("*.tflite") if not each.name.endswith(".mediapipe.tflite"))
+    return path
 
 
 def python(predictor: Predictor, raw: Any) -> tuple[dict[str, Any], float]:

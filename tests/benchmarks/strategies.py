@@ -165,8 +165,8 @@ def strategies(job: Job) -> dict[str, dict[str, Any]]:
 
 def curve(strategy: str, job: Job, dataset: Dataset, seed: int) -> Curve:
     """Train one job; its seed is that of weights and order, and the split stays as it is."""
-    from mgdist.train.checkpoint import Progress
     from mgdist.train.prepare import prepare
+    from mgdist.train.progress import Progress
 
     training, spent, progress = prepare(job.model_copy(update={"seed": seed}), dataset), [process_time()], Progress()
     for reached in training.epochs():

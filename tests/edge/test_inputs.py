@@ -2,6 +2,7 @@ import ast
 import inspect
 import json
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,8 @@ def test_an_input_is_read_as_it_was_written(lowercase: bool) -> None:
     again = read(reading.as_json(), tokenizer_json(reading))
     assert again == reading
     assert list(again.levels) == list(reading.levels)
+    windows = replace(reading, windows=True)
+    assert read(windows.as_json(), tokenizer_json(windows)) == windows
 
 
 def test_a_unit_of_words_covers_one_word_each_and_a_coarser_one_the_units_before_it() -> None:
@@ -126,6 +129,10 @@ def test_the_same_input_gives_the_same_file() -> None:
         ({"order": True}, "manifest.json: inputs.input.order: expected a whole number from 1 to 3; got True; make"),
         ({"buckets": 0}, "manifest.json: inputs.input.buckets: expected a whole number from 1 to 21474836"),
         ({"buckets": 2**31}, "manifest.json: inputs.input.buckets: expected a whole number from 1 to 21474836"),
+        (
+            {"cut": "chapters"},
+            "manifest.json: inputs.input.cut: expected sentences or windows; got 'chapters'; upgrade mgdist-edge",
+        ),
         ({"lowercase": 1}, "manifest.json: inputs.input.lowercase: expected true or false; got 1; make"),
         (
             {"lowercase": False},

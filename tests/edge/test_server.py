@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from mgdist_edge.store import Store
 from mgdist_edge.usual import Usual
 from tests.edge.conftest import LABELS, documents
 from tests.edge.versions import TEXT, version
+from tests.infra.asked import asked, exported
 
 LIMITS = Limits(body=100_000, seconds=1.0, connections=8)
 USUAL = {"answer": Usual((0.25,) * 4, (0.25,) * 4, (0.1,) * 10)}
@@ -282,6 +284,22 @@ def test_metrics_count_what_was_asked_and_answered(bundle: Bundle) -> None:
         }
         ((about, one),) = samples(server, "bundle_info").items()
         assert (dict(about)["sha256"], one) == (bundle.sha256, 1)
+
+
+def test_what_the_dashboards_ask_of_devices_is_there(bundle: Bundle) -> None:
+    service = Service(Asked(bundle.path))
+    with serving(service) as server:
+        for text in documents()[:100]:
+            ask(server, "/predict", text)
+        ask(server, "/nothing")
+        service.metrics.changed("refused")
+        told = ask(server, "/metrics")[1]
+    wanted = {name for name in asked() if name.startswith("mgdist_edge_")}
+    assert len(wanted) >= 8
+    assert wanted <= exported(told)
+    assert {"status", "result", "head", "against", "label", "le", "name", "created"} <= set(
+        re.findall(r'(\w+)="', told)
+    )
 
 
 def test_a_newly_installed_version_answers_without_a_restart(tmp_path: Path) -> None:

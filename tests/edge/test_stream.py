@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,10 +88,11 @@ def test_a_text_is_read_to_the_very_views_of_its_input(levels: tuple[str, ...], 
     read_alike(TextInput(whole.vocabulary, True, windows, order, whole.buckets))
 
 
-def test_pruned_vocabularies_and_pieces_of_words_are_read_alike_too() -> None:
+def test_pruned_vocabularies_windows_and_pieces_of_words_are_read_alike_too() -> None:
     kept = Kept.of(len(fitted().vocabulary), np.arange(fitted().rows) % 3 < 2)
     words = {word: place for word, place in fitted().vocabulary.items() if kept.ids[place]}
     read_alike(TextInput(words, True, fitted().levels, 2, fitted().buckets, kept=kept))
+    read_alike(replace(fitted(), windows=True))
     marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     letters = [start + letter for start in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz.!?"]
     vocabulary = {piece: place for place, piece in enumerate(marks + letters)}

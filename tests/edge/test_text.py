@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -55,6 +56,13 @@ def test_paragraphs_hold_sentences_and_a_long_one_goes_on_in_the_next() -> None:
 
 def test_paragraphs_need_no_sentences() -> None:
     assert cut("a. b.\n\nc", word=9, paragraph=4) == ([2, 8, 3, 8, 4], [[4, 1], [2]])
+
+
+def test_windows_are_full_wherever_sentences_and_paragraphs_end() -> None:
+    windows = replace(reading(word=4, sentence=2, paragraph=9), windows=True)
+    views = windows.views("a b. c\n\nd e f. a b c d e")
+    assert ids(windows, "a b. c\n\nd e f. a b c d e")[:, 0].tolist() == [2, 3, 8, 4, 5, 6, 7, 8, 2, 3, 4, 5, 6]
+    assert [lengths.tolist() for lengths in views.lengths] == [[4, 4, 4, 1], [2, 2], [2]]
 
 
 def test_a_document_without_paragraphs_is_one() -> None:

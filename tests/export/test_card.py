@@ -1,8 +1,21 @@
+import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
 
 from mgdist.export.card import card
+from mgdist.export.plain import program, section
+from mgdist_edge import load
 from mgdist_edge.bundle import Bundle
+from tests.edge.conftest import manifest as said
 from tests.export.line import Compressed
+from tests.web import bundles
 
 
 def test_a_card_names_every_signature_with_its_shapes(compressed: Compressed) -> None:
@@ -36,3 +49,45 @@ def test_a_card_proves_what_the_steps_cost_and_what_the_file_holds(compressed: C
     assert f"Its weights: int8 {int8.weights['int8']:.1%}" in text
     assert "| word.embedding | int8 | " in text
     assert len([line for line in text.splitlines() if line.endswith("B |")]) == len(int8.layers)
+
+
+WITHOUT = "import sys; sys.modules.update(dict.fromkeys(['mgdist', 'mgdist_edge', 'torch'])); "
+"""Importing one of these fails."""
+
+
+def printed(text: str, bundle: Path, raw: object) -> dict[str, float]:
+    """Return what the program in a README prints."""
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    command = [sys.executable, "-W", "ignore", "-c", f"{WITHOUT}exec({found[1]!r})", bundle, str(raw)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    probabilities: dict[str, float] = json.loads(done.stdout)
+    return probabilities
+
+
+def same(here: dict[str, float], there: dict[str, float]) -> None:
+    assert list(here) == list(there)
+    for label, probability in here.items():
+        assert there[label] == pytest.approx(probability, abs=1e-5)
+
+
+def test_the_program_for_plain_litert_answers_as_the_edge_runtime(compressed: Compressed) -> None:
+    path = compressed.folder / "float32.bundle.tflite"
+    text = card(Bundle.open(path).manifest, compressed.job, compressed.measured)
+    long = "Anchor and coral, as it was on that sail to the harbour of this by that. "
+    raw = f'The tide was "with" a reef. {long}{long}'  # one unit more than the network reads
+    same(dict(load(path, replay=False).predict(raw).probabilities), printed(text, path, raw))
+
+
+def test_the_program_reads_an_image_of_one_level(tmp_path: Path) -> None:
+    made = bundles.digits(tmp_path / "digits.tflite")
+    image = load_digits().images[5].astype(np.uint8)
+    np.save(tmp_path / "five.npy", image)
+    told = printed(section(made.manifest), made.path, tmp_path / "five.npy")
+    same(dict(load(made.path).predict(image).probabilities), told)
+
+
+def test_no_program_is_shown_where_it_would_be_wrong() -> None:
+    assert program(said()) is None  # hashed n-grams
+    assert section(said()) == ""

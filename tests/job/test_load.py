@@ -46,6 +46,12 @@ WRONG = [
      "accumulate = 3; got 64"),
     ("batch_size: 64", "engine: {kind: deepspeed, stage: 0, offload: true}", "15: train.engine.offload: ZeRO stage 0 "
      "shards no optimizer to offload; use stage 1, 2 or 3"),
+    ("batch_size: 64", "engine: {kind: deepspeed, stage: 2, offload: parameters}", "15: train.engine.offload: only "
+     "ZeRO stage 3 offloads parameters; got stage 2"),
+    ("batch_size: 64", "batch_size: 64\n  workers: {min: 1, max: 3}", "15: train.batch_size: expected a multiple of 6, "
+     "which any 1 to 3 workers share; got 64"),
+    ("batch_size: 64", "engine: {kind: deepspeed}\n  precision: float16", "16: train.precision: float16 needs "
+     "engine torch, which scales the loss; use bfloat16"),
     ("train.lr: {", "train.rate: {", "18: search.space.train.rate: the job has no such field"),
     ("train.lr: {", "data.limit: {", "18: search.space.data.limit: expected a field of granularities, model or train; "
      "a search changes nothing else"),

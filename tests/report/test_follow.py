@@ -94,7 +94,9 @@ def test_the_last_events_of_a_stage_are_told_though_it_is_done(run: Path) -> Non
     follower = Follower(Storage.at(str(run)))
     tell(run / "events.jsonl", STARTED, {**STARTED, "state": "done"})
     tell(run / "train" / "metrics.jsonl", {"event": "epoch", "epoch": 1})
-    assert news(follower)[-1] == {"event": "epoch", "epoch": 1}
+    assert news(follower) == [STARTED, {"event": "epoch", "epoch": 1}, {**STARTED, "state": "done"}]
+    tell(run / "train" / "metrics.jsonl", {"event": "epoch", "epoch": 2})
+    assert news(follower) == [{"event": "epoch", "epoch": 2}]
 
 
 def test_lines_that_are_no_events_are_passed_over(run: Path) -> None:

@@ -15,8 +15,8 @@ from mgdist.evaluate.network import answers, restore
 from mgdist.evaluate.scores import consistent, score
 from mgdist.export.litert_route import Outcome, convert
 from mgdist.job.spec import Job
-from mgdist.train.checkpoint import Progress
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from tests.train.corpus import dataset, moved
 from tests.train.workers import together
 

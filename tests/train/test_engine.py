@@ -11,9 +11,10 @@ from mgdist.job.phases import phases
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.train import checkpoint, group
-from mgdist.train.checkpoint import Progress
-from mgdist.train.engine import configuration, optimizer, set_rates
+from mgdist.train.deepspeed_engine import configuration
+from mgdist.train.engine import optimizer, set_rates
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from tests.train.corpus import moved
 from tests.train.workers import together
 

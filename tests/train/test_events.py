@@ -33,6 +33,7 @@ def test_a_training_leaves_json_lines_and_tensorboard_events(small: tuple[Job, D
         "train/lr",
         "train/flops",
         "train/samples_per_second",
+        "train/waiting",
         "valid/accuracy",
         "valid/macro_f1",
         "valid/auc",

@@ -72,8 +72,10 @@ def test_a_finished_training_is_only_read(small: tuple[Job, Dataset], trained: t
 
 def test_what_a_worker_says_reaches_the_user_in_one_line(ray: None, small: tuple[Job, Dataset], tmp_path: Path) -> None:
     with pytest.raises(TrainError) as error:
-        train(moved(small[0], train__lr=1e38, train__clip=None), small[1].folder, tmp_path)
-    assert str(error.value).startswith("train: expected a finite loss; got nan at step 2 of epoch 1")
+        train(moved(small[0], train__batch_size=1000), small[1].folder, tmp_path)
+    assert str(error.value).startswith(
+        "train.batch_size: expected at most the 320 rows of the training split; got 1000"
+    )
     assert "\n" not in str(error.value)
     assert "Traceback" in (tmp_path / "error.log").read_text()
 

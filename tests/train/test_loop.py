@@ -10,10 +10,10 @@ from mgdist.errors import TrainError
 from mgdist.evaluate.scores import named
 from mgdist.job.spec import Job
 from mgdist.train import checkpoint
-from mgdist.train.checkpoint import Progress
 from mgdist.train.events import Epoch, Step
 from mgdist.train.loop import measure
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from tests.train.corpus import moved
 
 Small = tuple[Job, Dataset]

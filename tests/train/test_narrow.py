@@ -13,10 +13,10 @@ from mgdist.data.dataset import Dataset
 from mgdist.job.phases import narrowest
 from mgdist.job.plan import plan
 from mgdist.job.spec import Job
-from mgdist.train.checkpoint import Progress
 from mgdist.train.compute import step_flops
 from mgdist.train.phases import phases
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from tests.train.corpus import moved
 from tests.train.workers import together
 

@@ -9,8 +9,8 @@ import torch
 from mgdist.data.dataset import Dataset
 from mgdist.data.prepare import prepare as read
 from mgdist.job.spec import Job
-from mgdist.train.engine import TorchEngine
 from mgdist.train.prepare import prepare
+from mgdist.train.torch_engine import TorchEngine
 from tests.checkpoint import document_of, saved
 from tests.data.rows import animals, write_jsonl
 from tests.train.workers import together

@@ -9,9 +9,9 @@ import torch
 from mgdist.data.dataset import Dataset
 from mgdist.job.spec import Job
 from mgdist.train import checkpoint, group
-from mgdist.train.checkpoint import Progress
 from mgdist.train.engine import Weights
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from tests.train.corpus import moved
 from tests.train.workers import together
 

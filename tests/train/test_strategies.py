@@ -15,10 +15,10 @@ from mgdist.evaluate.network import restore
 from mgdist.job.phases import TOP, phases
 from mgdist.job.spec import Job
 from mgdist.train import checkpoint, group
-from mgdist.train.checkpoint import Progress
 from mgdist.train.compute import step_flops
 from mgdist.train.phases import narrowed
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from tests.train.corpus import moved
 from tests.train.workers import together
 

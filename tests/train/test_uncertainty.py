@@ -12,10 +12,10 @@ from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.models.uncertainty import loss_weights
 from mgdist.train import checkpoint
-from mgdist.train.checkpoint import Progress
 from mgdist.train.events import plain
 from mgdist.train.losses import uncertain
 from mgdist.train.prepare import prepare
+from mgdist.train.progress import Progress
 from mgdist_edge.tasks import Classify, Regress
 from tests.train.corpus import HEADS, moved, several, write_several
 from tests.train.workers import together

@@ -16,7 +16,7 @@ def together(workers: int, work: Callable[..., T], *args: Any) -> T:
     """Run a function of a module in some processes at once; return what the first one returns."""
     context = get_context("forkserver")
     # One process imports what takes seconds, and all workers are forked off it; it has no threads and no groups.
-    context.set_forkserver_preload(["mgdist.train.prepare", "mgdist.train.engine", "deepspeed", __name__])
+    context.set_forkserver_preload(["mgdist.train.prepare", "deepspeed", __name__])
     answers: SimpleQueue[Any] = context.SimpleQueue()
     with tempfile.TemporaryDirectory() as folder:
         meeting = Path(folder) / "meeting"

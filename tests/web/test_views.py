@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -66,7 +67,8 @@ def test_sentences_and_paragraphs_are_cut_alike() -> None:
     words = {word: id_ for word, id_ in small_text().vocabulary.items() if pruned.ids[id_]}
     fewer = TextInput(words, True, small_text().levels, 2, small_text().buckets, kept=pruned)
     ends = ['He said "no." Then (he left!) Why?\n\nNew.\n \n\n  Last', "a.\n\n\n\nb", "no end\x1cat all.\u2028Two"]
-    compare([(fitted, text) for fitted in (small_text(), fewer) for text in [*documents(), *HARD, *ends]])
+    inputs = (small_text(), fewer, replace(small_text(), windows=True))
+    compare([(fitted, text) for fitted in inputs for text in [*documents(), *HARD, *ends]])
 
 
 def test_wordpieces_have_the_same_ids() -> None:

@@ -20,6 +20,7 @@ import { MARKS, readWordpiece } from "./wordpiece.js";
 
 const KINDS = /** @type {const} */ (["text", "image", "series", "audio", "table", "array"]);
 const LEVELS = ["word", "sentence", "paragraph"];
+const CUTS = /** @type {const} */ (["sentences", "windows"]);
 const ONLY_INPUT = "input";
 const [PADDING, UNKNOWN] = ["<PAD>", "<UNKNOWN>"];
 const LONGEST = 4096;
@@ -106,7 +107,9 @@ function readText(asked, tokenizer, file) {
   }
   const rows = kept ? kept.rows : words + buckets;
   const channels = new Map([["word", order]]);
-  return { kind: "text", axes: 1, levels, channels, vocabulary, lowercase, order, words, buckets, rows, pieces, kept };
+  const windows = asked.has("cut") && asked.oneOf("cut", CUTS) === "windows";
+  const ids = { order, words, buckets, rows, kept };
+  return { kind: "text", axes: 1, levels, channels, vocabulary, lowercase, pieces, windows, ...ids };
 }
 
 /**

@@ -35,6 +35,7 @@ const LONGEST = 1_000_000;
  * @property {number} rows of the embedding: one for each id, or for each that was kept.
  * @property {import("./wordpiece.js").WordPiece | null} pieces the tokenizer of a pre-trained encoder, in place of words.
  * @property {import("./kept.js").Kept | null} kept which ids still have a row; null where all have one.
+ * @property {boolean} windows units are full ones wherever sentences end.
  */
 
 /**
@@ -87,7 +88,17 @@ function first(text, count) {
  * @param {string} text
  */
 function parts(input, text) {
-  return input.levels.has("paragraph") ? text.split(PARAGRAPHS) : [text];
+  return cuts(input, "paragraph") ? text.split(PARAGRAPHS) : [text];
+}
+
+/**
+ * Say whether a text is cut where its sentences, or its paragraphs, end.
+ *
+ * @param {TextInput} input
+ * @param {string} level
+ */
+function cuts(input, level) {
+  return input.levels.has(level) && !input.windows;
 }
 
 /**
@@ -100,7 +111,7 @@ function units(input, part) {
   const word = /** @type {import("./levels.js").Window} */ (input.levels.get("word"));
   const longest = word.length - (input.pieces ? MARKS : 0);
   const found = [];
-  for (const piece of input.levels.has("sentence") ? part.split(SENTENCES) : [part]) {
+  for (const piece of cuts(input, "sentence") ? part.split(SENTENCES) : [part]) {
     const all = keysOf(input, piece);
     const keys = input.levels.size === 1 ? all.slice(0, longest) : all;
     for (let start = 0; start < keys.length; start += longest) {

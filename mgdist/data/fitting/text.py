@@ -12,7 +12,7 @@ from mgdist.job.model import NgramSpec
 from mgdist.job.text import TextSpec, WordPieceSpec, WordsSpec
 from mgdist_edge.errors import BundleError
 from mgdist_edge.fields import Fields, parse
-from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
+from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, WINDOWS, TextInput, words
 from mgdist_edge.windows import Window
 from mgdist_edge.wordpiece import WordPiece, read_wordpiece
 
@@ -48,6 +48,7 @@ def fit_text(texts: Sequence[str], spec: TextSpec, levels: Mapping[str, Window],
         order=ngrams.order if ngrams else 1,
         buckets=ngrams.buckets if ngrams else 0,
         pieces=pieces,
+        windows=spec.cut == WINDOWS,
     )
 
 

@@ -32,6 +32,7 @@ class BatchNorm(nn.Module):
 
     def __init__(self, *, width: int) -> None:
         super().__init__()
+        self.momentum = self.MOMENTUM
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
         self.register_buffer("mean", torch.zeros(width))
@@ -41,7 +42,7 @@ class BatchNorm(nn.Module):
         """Return the channels normalised; what masked samples hold is ignored, and None hides nothing."""
         if not self.training or (mask is None and alone()):
             return F.batch_norm(
-                x, self.mean, self.variance, self.weight, self.bias, self.training, self.MOMENTUM, EPSILON
+                x, self.mean, self.variance, self.weight, self.bias, self.training, self.momentum, EPSILON
             )
         mean, variance = self._learned(x.float(), x.new_ones(len(x), 1, *x.shape[2:]) if mask is None else mask.float())
         scale = self.weight * torch.rsqrt(variance + EPSILON)
@@ -55,8 +56,8 @@ class BatchNorm(nn.Module):
         apart = (x - mean[:, None, None]) * mask
         variance = summed(apart.square().sum((0, 2, 3))) / count
         with torch.no_grad():
-            self.mean.lerp_(mean, self.MOMENTUM)
-            self.variance.lerp_(variance * count / (count - 1).clamp(min=1.0), self.MOMENTUM)
+            self.mean.lerp_(mean, self.momentum)
+            self.variance.lerp_(variance * count / (count - 1).clamp(min=1.0), self.momentum)
         return mean, variance
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mgdist.models.encoders.transformer import Attention
+from mgdist.models.recompute import call
 
 ACTIVATIONS: dict[Literal["gelu", "relu"], Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
 
@@ -44,6 +45,7 @@ class PretrainedEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.recompute = False
         self.places = nn.Parameter(torch.randn(length, width) * 0.02)
         self.norm = nn.LayerNorm(width, eps=epsilon)
         first = 0 if learning is None else layers - learning
@@ -72,7 +74,7 @@ class PretrainedEncoder(nn.Module):
         """
         x = self.norm(x + self.places[: x.shape[1]])
         for block in self.blocks:
-            x = block(x, mask)
+            x = call(block, x, mask, again=self.recompute)
         return x * mask.unsqueeze(2), mask
 
 

@@ -10,6 +10,7 @@ from mgdist.job.cost import kept
 from mgdist.job.phases import WHOLE, Part
 from mgdist.models.masking import softmax
 from mgdist.models.narrow import NarrowLinear
+from mgdist.models.recompute import call
 
 
 class TransformerEncoder(nn.Module):
@@ -40,6 +41,7 @@ class TransformerEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.recompute = False
         self.project = nn.Identity() if channels == width else nn.Linear(channels, width)
         self.places = None if length is None else nn.Parameter(torch.randn(length, width) * 0.02)
         self.blocks = nn.ModuleList(
@@ -54,7 +56,7 @@ class TransformerEncoder(nn.Module):
         x = self.project(x)
         x = x if self.places is None else x + self.places[: x.shape[1]]
         for block in self.blocks[: part.layers]:
-            x = block(x, mask, part.width)
+            x = call(block, x, mask, part.width, again=self.recompute)
         return self.norm(x) * mask.unsqueeze(2), mask
 
     def begin_narrow(self, share: float) -> None:
