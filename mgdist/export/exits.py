@@ -74,9 +74,9 @@ class EarlyExit:
 
     def __str__(self) -> str:
         """Tell it in one line."""
-        after = " or ".join(map(str, self.units))
+        after = f"{' or '.join(map(str, self.units))} {self.granularity}{'' if self.units == (1,) else 's'}"
         return (
-            f"Early exit: reading stops after {after} {self.granularity}s once a label has {self.confidence:.1%}, "
+            f"Early exit: reading stops after {after} once a label has {self.confidence:.1%}, "
             f"chosen on the validation split: accuracy {self.accuracy:.4f} on the test split, {self.whole:.4f} where "
             f"all is read; {self.stopped:.0%} of the documents stop early, {self.read:.0%} of the {self.granularity}s "
             f"are read; mean {self.milliseconds:.3f} ms, {self.whole_milliseconds:.3f} where all is read "
