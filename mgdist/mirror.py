@@ -7,7 +7,6 @@ what storage holds is always a run that can be continued. A machine that goes on
 import json
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,13 +88,10 @@ class Mirror:
         Raises:
             RunError: it is away for too long.
         """
-        self._persist(lambda: self.push(run))
-
-    def _persist(self, work: Callable[[], None]) -> None:
         until = time.monotonic() + AWAY
         while True:
             try:
-                work()
+                self.push(run)
                 return
             except Exception as error:
                 if time.monotonic() > until:

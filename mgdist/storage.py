@@ -5,7 +5,8 @@ A local path, a network file system, ``s3://bucket/runs``, ``gs://bucket/runs``:
 
 import os
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ class Storage:
             self.system.put_file(str(source), goal)
             return
         Path(goal).parent.mkdir(parents=True, exist_ok=True)
-        _copy(source, Path(goal))
+        with _whole(Path(goal)) as partial:
+            shutil.copyfile(source, partial)
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -110,21 +112,19 @@ class Storage:
     def get(self, name: str, goal: Path) -> None:
         """Copy a file from here to this machine, as a whole."""
         goal.parent.mkdir(parents=True, exist_ok=True)
-        if self.local is not None:
-            _copy(Path(self.path) / name, goal)
-            return
-        partial = goal.with_name(f".{goal.name}.{os.getpid()}")
-        try:
-            self.system.get_file(f"{self.path}/{name}", str(partial))
-            partial.replace(goal)
-        finally:
-            partial.unlink(missing_ok=True)
+        with _whole(goal) as partial:
+            if self.local is not None:
+                shutil.copyfile(Path(self.path) / name, partial)
+            else:
+                self.system.get_file(f"{self.path}/{name}", str(partial))
 
 
-def _copy(source: Path, goal: Path) -> None:
+@contextmanager
+def _whole(goal: Path) -> Iterator[Path]:
+    """Give a file to write to, which takes the place of another when it is done."""
     partial = goal.with_name(f".{goal.name}.{os.getpid()}")
     try:
-        shutil.copyfile(source, partial)
+        yield partial
         partial.replace(goal)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
 """Shipping: what a job reads is copied to storage that the cluster sees, under the hash of its content."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from mgdist.data.digest import of_file
 from mgdist.errors import DataError, JobError
 from mgdist.job.data import FilesSpec
 from mgdist.job.places import Keys, moved, places
@@ -11,7 +11,7 @@ from mgdist.job.spec import Job
 from mgdist.runs import digest
 from mgdist.storage import Storage, is_remote
 
-SHIPPED = "shipped"
+SHIPPED, SHORT = "shipped", 32
 
 
 def ship(job: Job) -> Job:
@@ -68,14 +68,15 @@ def _is_there(address: str, storage: Storage) -> bool:
 def _shipped(keys: Keys, address: str, storage: Storage) -> str:
     """Copy a file, a folder or the files of a glob, and return where they are now."""
     path = Path(address).expanduser()
+    field = ".".join(keys)
     if path.is_file():
-        name = f"{SHIPPED}/{_digest(path)}/{path.name}"
+        name = f"{SHIPPED}/{of_file(path, field)[:SHORT]}/{path.name}"
         _put({name: path}, storage)
         return f"{storage.address}/{name}"
     files = _files(path)
     if not files:
-        raise DataError(f"{'.'.join(keys)}: {address}: no such file or folder; check the path")
-    name = f"{SHIPPED}/{digest({inner: _digest(file) for inner, file in files.items()})[:32]}"
+        raise DataError(f"{field}: {address}: no such file or folder; check the path")
+    name = f"{SHIPPED}/{digest({inner: of_file(file, field)[:SHORT] for inner, file in files.items()})[:SHORT]}"
     _put({f"{name}/{inner}": file for inner, file in files.items()}, storage)
     return f"{storage.address}/{name}"
 
@@ -97,8 +98,3 @@ def _put(files: dict[str, Path], storage: Storage) -> None:
     for name, file in files.items():
         if there.get(name.removeprefix(f"{SHIPPED}/")) != file.stat().st_size:
             storage.put(file, name)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

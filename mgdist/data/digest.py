@@ -36,7 +36,7 @@ def _of_checkpoints(job: Job) -> list[list[str]]:
     asked = [spec.tokenizer for spec in job.inputs.values() if isinstance(spec, TextSpec)]
     folders = [Path(tokenizer.path) for tokenizer in asked if isinstance(tokenizer, WordPieceSpec)]
     where = "data.input.tokenizer.path"
-    return [[_of_file(folder / name, where) for name in FILES if (folder / name).is_file()] for folder in folders]
+    return [[of_file(folder / name, where) for name in FILES if (folder / name).is_file()] for folder in folders]
 
 
 def of_source(job: Asked) -> str:
@@ -60,7 +60,7 @@ def of_source(job: Asked) -> str:
 
 def digest_of_path(path: Path) -> str:
     """Return a SHA-256 of a file, or of all files of a folder."""
-    return digest_of(_of_folder(path)) if path.is_dir() else _of_file(path, "model")
+    return digest_of(_of_folder(path)) if path.is_dir() else of_file(path, "model")
 
 
 def _of_files(address: str, field: str) -> list[str]:
@@ -68,19 +68,24 @@ def _of_files(address: str, field: str) -> list[str]:
     files = find(address, field)
     if not files.local:
         return [str(files.system.ukey(path)) for path in files.paths]
-    return [_of_file(Path(path), field) for path in files.paths]
+    return [of_file(Path(path), field) for path in files.paths]
 
 
 def _of_folder(folder: Path) -> Mapping[str, str]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): _of_file(path, "data.source.name") for path in paths}
+    return {str(path.relative_to(folder)): of_file(path, "data.source.name") for path in paths}
 
 
 def _of_classes(folder: Path, field: str) -> list[tuple[str, str]]:
-    return [(path.parent.name, _of_file(path, field)) for path in files_below(folder.expanduser(), field)]
+    return [(path.parent.name, of_file(path, field)) for path in files_below(folder.expanduser(), field)]
 
 
-def _of_file(path: Path, field: str) -> str:
+def of_file(path: Path, field: str) -> str:
+    """Return the SHA-256 of a file's content.
+
+    Raises:
+        DataError: it cannot be read; names the job's field.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
