@@ -1,6 +1,5 @@
 """A cluster of three nodes with a token, used from a fourth machine."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ import pytest
 
 from mgdist_edge import load
 from tests.cluster.nodes import CLIENT, GCS, Node, Nodes, missing, nodes
-from tests.cluster.test_submit import JOB
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
 OPEN = "import urllib.request as r; print(r.urlopen({url!r}, timeout=5).status)"
@@ -22,15 +20,6 @@ def cluster() -> Iterator[Nodes]:
         yield found
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("laptop")
-    (folder / "job.yaml").write_text(JOB)
-    rows = ({"text": f"Row {row} is {'ab'[row % 2] * 3} here.", "label": "ab"[row % 2]} for row in range(120))
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return folder
-
-
 def test_zero_trains_over_the_nodes_and_the_bundle_comes_back(cluster: Nodes, here: Path) -> None:
     words = ["submit", "job.yaml", "--address", cluster.url, "--set", f"run.folder={here / 'runs'}"]
     words += ["--set", "train.workers=2", "--set", "train.engine={kind: deepspeed, stage: 2}"]
@@ -41,7 +30,7 @@ def test_zero_trains_over_the_nodes_and_the_bundle_comes_back(cluster: Nodes, he
         sys.executable, "-m", "mgdist", "fetch", "small", "--folder", here / "runs", "--to", "mine", cwd=here
     )
     assert fetched.returncode == 0, fetched.stderr
-    assert load(here / "mine" / "small.tflite").predict("Row 3 is bbb here.").label == "b"
+    assert load(here / "mine" / "small.tflite").predict("a tree and a stone").label == "b"
 
 
 @pytest.mark.parametrize("token", ["none", "wrong"])
