@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 
 from ray.util.metrics import Gauge
 
@@ -16,6 +16,8 @@ EVERY = 1.0
 """Seconds between two values of a step; Prometheus asks less often."""
 AGAIN = 2.0
 """Seconds after which Ray is told the same again: it forgets a gauge that was not set since its last report."""
+LAST = 15.0
+"""Seconds for which the last values are told still: Ray reports every ten, and can lose what is set while it does."""
 STATES = ("running", "done", "stopped", "failed")
 TOLD = {
     "samples_per_second": "Samples that all workers learned from in a second.",
@@ -32,14 +34,14 @@ TRIALS = "Trials of a search by state: " + ", ".join(STATES) + "."
 
 
 class Held:
-    """Gauges that keep their last value until they are closed, also while nothing happens, as where a worker hangs.
+    """Gauges that keep their last value until ``LAST`` seconds after they are closed, also where a worker hangs.
 
     Args:
         gauges: by name.
     """
 
     def __init__(self, gauges: Mapping[str, Gauge]) -> None:
-        self._gauges, self._lock, self._ended = gauges, Lock(), Event()
+        self._gauges, self._lock, self._until = gauges, Lock(), math.inf
         self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         Thread(target=self._tell_on, name="gauges", daemon=True).start()
 
@@ -51,11 +53,12 @@ class Held:
             self._gauges[name].set(value, dict(tags))
 
     def close(self) -> None:
-        """Tell nothing any more."""
-        self._ended.set()
+        """Tell the last values once more, and then nothing."""
+        self._until = time.monotonic() + LAST
 
     def _tell_on(self) -> None:
-        while not self._ended.wait(AGAIN):
+        while time.monotonic() < self._until:
+            time.sleep(AGAIN)
             with self._lock:
                 found = list(self._values.items())
             for (name, tags), value in found:
@@ -95,7 +98,7 @@ class Gauges:
             self._held.set(name, value, self._tags)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Tell the last values once more, and then nothing."""
         self._held.close()
 
 
@@ -121,7 +124,7 @@ class TrialGauge:
             self._held.set("trials", float(found.count(each)), {**self._tags, "state": each})
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Tell the last values once more, and then nothing."""
         self._held.close()
 
 

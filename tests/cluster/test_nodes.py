@@ -23,6 +23,7 @@ def cluster() -> Iterator[Nodes]:
 def test_zero_trains_over_the_nodes_and_the_bundle_comes_back(cluster: Nodes, here: Path) -> None:
     words = ["submit", "job.yaml", "--address", cluster.url, "--set", f"run.folder={here / 'runs'}"]
     words += ["--set", "train.workers=2", "--set", "train.engine={kind: deepspeed, stage: 2}"]
+    words += ["--set", "train.epochs=10", "--set", "train.lr=0.01"]
     done = cluster.on_laptop(sys.executable, "-m", "mgdist", *words, token=cluster.token, cwd=here, timeout=240)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert f"2 workers on nodes {', '.join(node.ip for node in cluster.workers)}" in done.stdout
@@ -30,7 +31,7 @@ def test_zero_trains_over_the_nodes_and_the_bundle_comes_back(cluster: Nodes, he
         sys.executable, "-m", "mgdist", "fetch", "small", "--folder", here / "runs", "--to", "mine", cwd=here
     )
     assert fetched.returncode == 0, fetched.stderr
-    assert load(here / "mine" / "small.tflite").predict("a tree and a stone").label == "b"
+    assert load(here / "mine" / "small.tflite").predict("Row 3 is tree stone here.").label == "b"
 
 
 @pytest.mark.parametrize("token", ["none", "wrong"])

@@ -66,7 +66,7 @@ def test_a_keras_model_ships_small_within_the_budget(shipped: Path) -> None:
 
 def test_the_bundle_answers_as_keras_predicts(made: Path, shipped: Path) -> None:
     predictor = load(shipped / "digits.tflite")
-    images, logits = np.load(made / "digits.npz")["image"], np.load(made / "logits.npy")
+    images, logits = _arrays(made / "digits.npz")["image"], np.load(made / "logits.npy")
     found = [predictor.predict(image).probabilities for image in images[:200]]
     powers = np.exp(logits[:200] - logits[:200].max(1, keepdims=True))
     expected = powers / powers.sum(1, keepdims=True)
@@ -77,7 +77,7 @@ def test_the_bundle_answers_as_keras_predicts(made: Path, shipped: Path) -> None
 
 def test_the_bundle_proves_itself_and_says_what_it_reads(made: Path, shipped: Path) -> None:
     bundle, one = shipped / "digits.tflite", made / "one.npy"
-    np.save(one, np.load(made / "digits.npz")["image"][0])
+    np.save(one, _arrays(made / "digits.npz")["image"][0])
     edge = [sys.executable, "-m", "mgdist_edge"]
     told = {
         verb: subprocess.run([*edge, verb, str(bundle), *more], capture_output=True, text=True, check=True).stdout
@@ -98,7 +98,7 @@ def test_a_finished_export_is_kept(made: Path, shipped: Path) -> None:
 def test_a_saved_model_converts_as_the_keras_model_does(made: Path, shipped: Path) -> None:
     done = export(made, "saved", "--data", "digits.npz", *USUAL[:2], "--methods", "float32", *USUAL[4:])
     assert done.returncode == 0, done.stderr
-    mine, theirs = (dict(np.load(each / "compress/float32.npz")) for each in (made / "runs/saved/latest", shipped))
+    mine, theirs = (_arrays(each / "compress/float32.npz") for each in (made / "runs/saved/latest", shipped))
     assert np.abs(mine["answer"] - theirs["answer"]).max() < 1e-5
 
 
@@ -107,7 +107,7 @@ def test_a_program_of_torch_regresses_in_its_own_units(made: Path) -> None:
     arguments = ("--data", "diabetes.npz", "--task", "regress", "--label", "target", "--column", "fields")
     done = export(made, "linear.pt2", *arguments, "--methods", "float32,int8_weight", "--budget", "0.01")
     assert done.returncode == 0, done.stderr
-    folder, rows = made / "runs/linear/latest", np.load(made / "diabetes.npz")
+    folder, rows = made / "runs/linear/latest", _arrays(made / "diabetes.npz")
     test = json.loads((folder / "bundle/shipped.json").read_text())["test"]["answer"]
     assert 0.35 < test["r2"] < 0.65  # ordinary least squares explains about half
     answer = load(folder / "linear.tflite").predict(rows["fields"][0]).answer.as_json()["values"]["target"]
@@ -140,3 +140,8 @@ def test_what_is_wrong_is_told_in_one_line(made: Path, shipped: Path, arguments:
     assert done.returncode in range(1, 9)
     assert expected in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as found:
+        return dict(found)

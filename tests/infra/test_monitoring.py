@@ -21,6 +21,7 @@ from mgdist.cluster.connect import Connection
 from mgdist.data.dataset import Dataset
 from mgdist.job.spec import Job
 from mgdist.search.tune import search
+from mgdist.train import gauges
 from mgdist.train.gauges import STATES, TOLD, Held, run_of
 from mgdist.train.launch import train
 from tests.infra.asked import DASHBOARDS, MONITORING, asked, exported, expressions
@@ -116,6 +117,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Scraped:
     (folder / "run" / "job.yaml").write_text("")
     with pytest.MonkeyPatch.context() as patch, Connection(cpus=2) as connection:
         patch.setenv("RAY_metrics_report_interval_ms", "3000")  # of ten seconds, which nobody wants to wait for
+        patch.setattr(gauges, "LAST", 5.0)  # so that the search's reach a report, and the probe is soon gone
         cluster = connection.wait()
         url = f"http://127.0.0.1:{ray.nodes()[0]['MetricsExportPort']}/metrics"
         held = Held({"probe": Gauge("mgdist_probe", "Of a test.", ("run",))})
@@ -131,7 +133,12 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Scraped:
 
 
 def _work(job: Job, data: Dataset, run: Path) -> None:
-    found: dict[str, Any] = {"trials": 2, "concurrent": 2, "space": {"train.lr": {"choice": [0.001, 0.01]}}}
+    found: dict[str, Any] = {
+        "trials": 2,
+        "concurrent": 2,
+        "asha": None,
+        "space": {"train.lr": {"choice": [0.001, 0.01]}},
+    }
     search(moved(job, search=found), data.folder, run / "search")
     train(job, data.folder, run / "train")
 
