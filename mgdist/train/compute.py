@@ -3,7 +3,7 @@
 Legend: N units of a level in a batch, S samples of the longest of them, C channels, D width of a state.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mgdist.data.batches import Batch
 from mgdist.job.cost import linear
@@ -16,8 +16,8 @@ LEARNS, STAYS = 3, 1
 """Passes: forward, and backward twice as much, for inputs and for weights; only forward where nothing learns."""
 
 
-def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int], batch: Batch) -> float:
-    """Return the floating-point operations of learning from a batch: two for each multiply-add.
+def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int]) -> Callable[[Batch], float]:
+    """Return what tells the floating-point operations of learning from a batch: two for each multiply-add.
 
     Padding inside of a batch is computed, and so it counts; looking up an embedding does not.
 
@@ -25,35 +25,42 @@ def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int], batch: Batch)
         job: what is trained.
         phase: tells what runs and what learns.
         outputs: K of each head.
-        batch: whose units are counted.
     """
     levels = {shape.name: shape for shape in shapes(job)}
-    total = 0
-    for name, units in zip(phase.levels, batch.levels, strict=True):
-        count, samples = units.mask.shape
-        part = phase.parts.get(name, WHOLE)
-        each = unit_operations(levels[name], samples, part.layers, part.width)
-        total += (LEARNS if phase.rate(name) else STAYS) * count * each
-    top = LEARNS if phase.rate(TOP) else STAYS
-    for count, answers, read in _readers(job, outputs, batch):
-        for shape, width in read:
-            if shape.name in phase.auxiliary:
-                total += LEARNS * count * linear(width, answers)
-        if phase.heads:
-            total += top * count * top_operations(job, [width for _, width in read], answers)
-    return 2.0 * total
+    runs = [
+        (levels[name], phase.parts.get(name, WHOLE), LEARNS if phase.rate(name) else STAYS) for name in phase.levels
+    ]
+    answers = [(head, _answer_operations(job, phase, count, read)) for head, count, read in _readers(job, outputs)]
+
+    def flops(batch: Batch) -> float:
+        total = 0
+        for (shape, part, each), units in zip(runs, batch.levels, strict=True):
+            count, samples = units.mask.shape
+            total += each * count * unit_operations(shape, samples, part.layers, part.width)
+        for head, each in answers:
+            total += each * (len(batch) if head is None else len(batch.targets[head]))
+        return 2.0 * total
+
+    return flops
 
 
-def _readers(
-    job: Job, outputs: Mapping[str, int], batch: Batch
-) -> Iterator[tuple[int, int, Sequence[tuple[Shape, int]]]]:
-    """Yield for the heads of examples and for those of samples how often they answer, K, and what they read."""
+def _readers(job: Job, outputs: Mapping[str, int]) -> Iterator[tuple[str | None, int, Sequence[tuple[Shape, int]]]]:
+    """Yield the head of samples, None for those of examples together, with K and what they read."""
     tags = {name for name, head in job.heads.items() if isinstance(head, TagSpec)}
     whole = sum(count for name, count in outputs.items() if name not in tags and name not in job.summed)
     if whole:
-        yield len(batch), whole, [(shape, shape.width) for shape in shapes(job)]
+        yield None, whole, [(shape, shape.width) for shape in shapes(job)]
     for name in tags:
-        yield len(batch.targets[name]), outputs[name], [(shape, shape.states) for shape in tagged(job)]
+        yield name, outputs[name], [(shape, shape.states) for shape in tagged(job)]
+
+
+def _answer_operations(job: Job, phase: Phase, outputs: int, read: Sequence[tuple[Shape, int]]) -> int:
+    """Return the multiply-adds of learning from one answer, with those of auxiliary heads."""
+    total = sum(LEARNS * linear(width, outputs) for shape, width in read if shape.name in phase.auxiliary)
+    if phase.heads:
+        top = LEARNS if phase.rate(TOP) else STAYS
+        total += top * top_operations(job, [width for _, width in read], outputs)
+    return total
 
 
 def top_operations(job: Job, widths: Sequence[int], outputs: int) -> int:

@@ -55,7 +55,6 @@ class DeepSpeedEngine:
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:
         """See :class:`Engine`. DeepSpeed counts the accumulated batches, and steps at the last one."""
         assert self.phase is not None, "a phase has begun"
-        self.network.learn(self.phase)
         total = torch.zeros((), device=self.device)
         set_rates(self.optimizer, lr, self.rates, self.phase)
         for batch in batches:

@@ -96,7 +96,8 @@ def set_rates(optimizer: Any, lr: float, rates: Sequence[Rates], phase: Phase) -
 
 
 def open_for(network: Network, phase: Phase) -> None:
-    """Let what learns in a phase have gradients, and nothing else."""
+    """Let what learns in a phase have gradients and be in training mode, and nothing else."""
+    network.learn(phase)
     for name, weight in network.named_parameters():
         weight.requires_grad_(network.rate(name, phase) > 0)
 

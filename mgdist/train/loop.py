@@ -173,7 +173,7 @@ class Training:
 
     def _cost(self, phase: Phase) -> Callable[[Batch], float]:
         outputs = {name: task.outputs for name, task in self.dataset.tasks.items()}
-        return partial(step_flops, self.job, phase, outputs)
+        return step_flops(self.job, phase, outputs)
 
     def _batches(self, lesson: Lesson, every: int, first: int) -> Iterator[Batch]:
         """Yield the batches of an epoch, of which every so many are one step; those of the first steps are left out."""

@@ -56,7 +56,6 @@ class TorchEngine:
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:
         """See :class:`Engine`."""
         assert self.phase is not None, "a phase has begun"
-        self.network.learn(self.phase)
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         for batch in batches:

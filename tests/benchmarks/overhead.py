@@ -2,61 +2,94 @@
 
     python -m tests.benchmarks overhead
 
-Real processes with a real process group, one and two of them, on torch and on DeepSpeed; the bare loops make the same
-batches. The turns are interleaved, so that a busy machine slows all of them down alike; the table has the medians.
-Training on Ray Train runs the very loop that is measured here, in Ray's processes; a hand-written Ray script is not
-compared. A checkpoint's pause is measured beside it: writing one and checking it, against the time between two.
+One and two workers, on torch and on DeepSpeed: in real processes with a process group of their own, and in the workers
+of a hand-written Ray Train script, where mgdist also writes its events, tells its gauges and is watched for hanging. A
+worker has both loops and does some steps of the one and of the other in turn, so that a busy machine slows both down
+alike; the first turn, in which much is set up, does not count. A checkpoint's pause is measured beside it.
 """
 
 import argparse
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from mgdist.data.batches import batches
 from mgdist.data.dataset import Dataset
 from mgdist.data.prepare import prepare as prepare_data
 from mgdist.job.spec import Job
+from mgdist.job.train import CheckpointSpec
 from mgdist.train import checkpoint, group
 from mgdist.train.engine import optimizer
+from mgdist.train.events import Recorder, nobody
+from mgdist.train.gauges import Gauges
+from mgdist.train.heartbeat import heard
 from mgdist.train.prepare import prepare
 from tests.benchmarks.setting import parser, table, told
 from tests.train.corpus import job as small_job
 from tests.train.corpus import moved, write_corpus
 from tests.train.workers import together
 
-ROWS, BATCH = 6400, 64
-ZERO = {"kind": "deepspeed", "stage": 1}
-NAMES = ("mgdist, torch", "bare torch", "mgdist, ZeRO 1", "bare DeepSpeed, ZeRO 1")
+BATCH, BLOCK = 64, 25
+ENGINES: Mapping[str, Mapping[str, Any]] = {"torch": {"kind": "torch"}, "ZeRO 1": {"kind": "deepspeed", "stage": 1}}
+Found = dict[str, tuple[list[float], list[float]]]
+"""Samples/s of each turn, by engine: through mgdist and bare."""
 
 
-def turn(job: Job, folder: Path) -> dict[str, float]:
-    """Return the samples/s of each loop, and the seconds that a checkpoint takes; every worker calls this."""
-    data, found = Dataset.open(folder), {}
-    for name, work in zip(NAMES, (ours, bare, ours, bare), strict=True):
-        here = moved(job, train__engine=ZERO) if "ZeRO" in name else job
-        found[name] = work(here, data)
-    training = prepare(job, data)
-    progress = next(training.checkpoints())
+def turns(job: Job, folder: Path, many: int, place: Path | None = None) -> tuple[Found, list[float]]:
+    """Return the samples/s of both loops, and the seconds that checkpoints take; every worker calls this.
+
+    Args:
+        job: what is trained.
+        folder: of the data set.
+        many: turns that count.
+        place: folder in which events are written as in a run, with gauges and a watch; None for none of these.
+    """
+    data, found, pauses = Dataset.open(folder), Found(), list[float]()
+    for name, engine in ENGINES.items():
+        here = moved(job, train__engine=dict(engine))
+        with ExitStack() as stack:
+            listen = nobody
+            if place is not None:
+                gauges = Gauges(job.name, place)
+                stack.callback(gauges.close)
+                if group.rank() == 0:
+                    listen = Recorder(place, place / "board", gauges)
+                    stack.callback(listen.close)
+            training = prepare(here, data, listen)
+            if place is not None:
+                modules = [training.network, training.engine.network]
+                stack.enter_context(heard(modules, job.train.hang_timeout, place / "notes"))
+            reached, plain = training.checkpoints(), bare(here, data)
+            work: tuple[Callable[[], Any], ...] = (lambda: next(reached), lambda: list(islice(plain, BLOCK)))  # noqa: B023
+            speeds: list[list[float]] = [[], []]
+            for turn in range(many + 1):
+                for which in (0, 1) if turn % 2 else (1, 0):
+                    group.wait()
+                    at = time.perf_counter()
+                    progress = work[which]()
+                    seconds = time.perf_counter() - at
+                    if turn:
+                        speeds[which].append(BATCH * BLOCK / seconds)
+                    if turn and which == 0 and name == "torch" and len(pauses) < 5:
+                        pauses.append(_pause(progress, training.engine))
+            found[name] = speeds[0], speeds[1]
+    return found, pauses
+
+
+def _pause(progress: Any, engine: Any) -> float:
     with tempfile.TemporaryDirectory() as place:
         at = time.perf_counter()
-        checkpoint.save(Path(place), progress, training.engine)
-        found["checkpoint"] = time.perf_counter() - at
-    return found
+        checkpoint.save(Path(place), progress, engine)
+        return time.perf_counter() - at
 
 
-def ours(job: Job, data: Dataset) -> float:
-    """Train an epoch through the loop, without measuring on the validation split."""
-    training = prepare(job, data)
-    reached = training.checkpoints()
-    at = time.perf_counter()
-    next(reached)  # the checkpoint that is due one step before the end
-    return job.train.batch_size * (len(data.train) // BATCH - 1) / (time.perf_counter() - at)
-
-
-def bare(job: Job, data: Dataset) -> float:
-    """Train as many steps as a person would write it down."""
+def bare(job: Job, data: Dataset) -> Iterator[None]:
+    """Train step by step as a person would write it down."""
     import torch
     from torch.nn.parallel import DistributedDataParallel
 
@@ -74,54 +107,95 @@ def bare(job: Job, data: Dataset) -> float:
         from mgdist.train.deepspeed_engine import configuration
 
         assert isinstance(job.train.engine, DeepSpeedSpec)
-        told = configuration(job.train, job.train.engine)
-        model, *_ = deepspeed.initialize(model=network, optimizer=learner, config=told)
+        model, *_ = deepspeed.initialize(
+            model=network, optimizer=learner, config=configuration(job.train, job.train.engine)
+        )
     else:
-        model = DistributedDataParallel(network) if group.size() > 1 else network
+        model = DistributedDataParallel(network, gradient_as_bucket_view=True) if group.size() > 1 else network
     network.learn(phase)
-    read = batches(data.train, size=BATCH, epoch=0, seed=1, rank=group.rank(), world=group.size())
-    steps = len(data.train) // BATCH - 1
-    at = time.perf_counter()
-    for _, each in zip(range(steps), read, strict=False):
-        loss = of_phase(model(each, phase), each, phase=phase, tasks=data.tasks, weights={}, smoothing=0.0)
-        if deep:
-            model.backward(loss)
-            model.step()
-        else:
-            learner.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            learner.step()
-    return BATCH * steps / (time.perf_counter() - at)
+    for epoch in count():
+        for each in batches(data.train, size=BATCH, epoch=epoch, seed=1, rank=group.rank(), world=group.size()):
+            loss = of_phase(model(each, phase), each, phase=phase, tasks=data.tasks, weights={}, smoothing=0.0)
+            if deep:
+                model.backward(loss)
+                model.step()
+            else:
+                learner.zero_grad(set_to_none=True)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                learner.step()
+            yield
+
+
+def on_ray(workers: int, job: Job, folder: Path, many: int, place: Path) -> tuple[Found, list[float]]:
+    """Do the turns in the workers of Ray Train."""
+    import json
+
+    from ray.train import RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    from tests.benchmarks.overhead import in_worker
+
+    inner = place / f"workers{workers}"
+    inner.mkdir()
+    TorchTrainer(
+        in_worker,
+        train_loop_config={"job": job, "folder": folder, "many": many, "place": inner},
+        scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 1.0}),
+        run_config=RunConfig(name="hand", storage_path=str(inner / "ray")),
+    ).fit()
+    found, pauses = json.loads((inner / "found.json").read_text())
+    return found, pauses
+
+
+def in_worker(given: dict[str, Any]) -> None:
+    """Do the turns in a worker of Ray Train."""
+    import json
+
+    import torch
+
+    torch.set_num_threads(1)
+    found = turns(given["job"], given["folder"], given["many"], given["place"])
+    if group.rank() == 0:
+        (given["place"] / "found.json").write_text(json.dumps(found))
 
 
 def main(options: argparse.Namespace) -> None:
-    from tests.benchmarks.overhead import turn as work  # by its real name, under which the workers find it
+    from mgdist.cluster.connect import Connection
+    from tests.benchmarks.overhead import turns as work  # by its real name, under which the workers find it
 
-    with told(), tempfile.TemporaryDirectory(prefix="mgdist-overhead-") as name:
+    with told(), tempfile.TemporaryDirectory(prefix="mgdist-overhead-") as name, Connection(cpus=2) as connection:
         folder = Path(name)
-        write_corpus(folder / "corpus.jsonl", ROWS)
+        write_corpus(folder / "corpus.jsonl", int(1.3 * BATCH * BLOCK * (options.turns + 2)))
         job = small_job(folder / "corpus.jsonl", train__batch_size=BATCH, train__epochs=1, model__width=options.width)
-        data = prepare_data(job, folder / "data")
-        job = moved(job, train__checkpoint={"steps": len(data.train) // BATCH - 1, "seconds": None})
-        rows = []
+        prepare_data(job, folder / "data")
+        job = moved(job, train__checkpoint={"steps": BLOCK, "seconds": None})
+        connection.wait()
+        rows, alone = [], dict[str, float]()
         for workers in (1, 2):
             here = moved(job, train__workers=workers)
-            turns = [together(workers, work, here, folder / "data") for _ in range(options.turns)]
-            for ours_, bare_ in (NAMES[:2], NAMES[2:]):
-                shares = [each[ours_] / each[bare_] for each in turns]
-                speeds = [median(each[one] for each in turns) for one in (ours_, bare_)]
-                rows.append(
-                    [f"{workers} worker(s), {ours_} / {bare_}", *speeds, median(shares), min(shares), max(shares)]
-                )
-            rows.append(
-                [f"{workers} worker(s), a checkpoint, s", median(each["checkpoint"] for each in turns)] + [None] * 4
-            )
-        table(["", "mgdist, samples/s", "bare, samples/s", "median share", "least", "most"], rows)
+            of_loops, pauses = together(workers, work, here, folder / "data", options.turns)
+            of_ray, _ = on_ray(workers, here, folder / "data", options.turns, folder)
+            for found, where in ((of_loops, "bare {}"), (of_ray, "Ray Train by hand, {}")):
+                for engine, (ours, theirs) in found.items():
+                    shares = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+                    what = f"{workers} worker(s), {where.format(engine)}"
+                    alone.setdefault(where + engine, median(ours))
+                    scaled = median(ours) / alone[where + engine]
+                    cells = [median(ours), median(theirs), median(shares), min(shares), max(shares), scaled]
+                    rows.append([what, *cells])
+        head = ["", "mgdist, samples/s", "the other, samples/s", "median share", "least", "most", "times 1 worker's"]
+        table(head, rows)
+        every = CheckpointSpec().seconds
+        assert every is not None
+        print(
+            f"\n{options.turns} turns of {BLOCK} steps of {BATCH} examples each, width {options.width}. A checkpoint "
+            f"takes {median(pauses):.4f} s: {median(pauses) / every:.3%} of the {every:g} s between two of them."
+        )
 
 
 if __name__ == "__main__":
     options = parser(__doc__, data=False)
-    options.add_argument("--turns", type=int, default=5)
+    options.add_argument("--turns", type=int, default=15)
     options.add_argument("--width", type=int, default=64)
     main(options.parse_args())

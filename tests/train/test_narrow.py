@@ -73,7 +73,7 @@ def test_counted_operations_of_a_narrow_phase_are_those_that_torch_counts(small:
     for phase in phases(job, len(data.train)):
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             network(rows, phase)
-        counted.append(step_flops(job, phase, {"answer": 3}, rows) / 3)
+        counted.append(step_flops(job, phase, {"answer": 3})(rows) / 3)
         assert counted[-1] == pytest.approx(counter.get_total_flops(), rel=0.12)
     assert counted[0] < counted[1] < counted[2]
 

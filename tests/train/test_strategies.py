@@ -153,7 +153,7 @@ def test_counted_operations_are_those_that_torch_counts(small: Small, encoder: s
     network = prepare(job, data).network
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(rows)
-    counted = step_flops(job, phase, {"answer": 3}, rows) / 3
+    counted = step_flops(job, phase, {"answer": 3})(rows) / 3
     # Ours counts biases too; torch only products of matrices.
     assert counted == pytest.approx(counter.get_total_flops(), rel=0.12)
 

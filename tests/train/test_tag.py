@@ -163,11 +163,11 @@ def test_the_baseline_reads_what_is_around_a_sample(small: Small) -> None:
 def test_what_is_computed_grows_with_the_samples(small: Small) -> None:
     job, data = small
     (phase,) = phases(job)
-    one, two = (step_flops(job, phase, {"answer": 3}, batch(data.train, np.array(rows))) for rows in ([0], [0, 0]))
+    one, two = (step_flops(job, phase, {"answer": 3})(batch(data.train, np.array(rows))) for rows in ([0], [0, 0]))
     assert two == 2 * one
     (levels, all_of_it) = (copy.copy(replace(phase, heads=0.0)), one)
     samples = len(data.train.targets_of("answer", np.array([0])))
-    told = all_of_it - step_flops(job, levels, {"answer": 3}, batch(data.train, np.array([0])))
+    told = all_of_it - step_flops(job, levels, {"answer": 3})(batch(data.train, np.array([0])))
     assert told == 2 * 3 * samples * (3 * 8 + 1) * 3
 
 
