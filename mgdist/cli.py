@@ -39,6 +39,14 @@ Address = Annotated[
         help="http://HEAD:8265 of a Ray cluster that does the job, or host:port of one to work with from here",
     ),
 ]
+Cpus = Annotated[
+    float | None,
+    typer.Option(
+        min=0.1,
+        metavar="CORES",
+        help="cores that the driver has, on any node of the cluster with so many; without it, it is on the head",
+    ),
+]
 Folder = Annotated[str, typer.Option(metavar="FOLDER", help="where runs are kept: a folder or an address: run.folder")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="NAME of a job for its newest run, NAME/TIME, or a folder")]
 
@@ -79,6 +87,7 @@ def submit(
     ship: Annotated[
         bool, typer.Option("--ship/--no-ship", help="copy the data to run.folder; or: its paths are the cluster's own")
     ] = True,
+    driver_cpus: Cpus = None,
     run: Annotated[str | None, typer.Option(hidden=True, help="time of the run to go on with")] = None,
     expect: Annotated[Path | None, typer.Option(hidden=True, help="versions that must be installed")] = None,
 ) -> None:
@@ -93,9 +102,11 @@ def submit(
 
         require(expect)
     elif _is_entry(address):
-        raise typer.Exit(_hand_over(job, str(address), fresh=fresh, shipped=ship, detach=detach))
-    if detach or not ship:
-        raise JobError("--detach, --no-ship: expected --address http://HEAD:8265 with them; got no cluster's address")
+        raise typer.Exit(_hand_over(job, str(address), driver_cpus, fresh=fresh, shipped=ship, detach=detach))
+    if detach or not ship or driver_cpus:
+        raise JobError(
+            "--detach, --no-ship, --driver-cpus: expected --address http://HEAD:8265 with them; got no such address"
+        )
     _carry_out(job, fresh=fresh, address=address, name=run)
 
 
@@ -103,14 +114,14 @@ def _is_entry(address: str | None) -> bool:
     return address is not None and address.startswith(("http://", "https://"))
 
 
-def _hand_over(job: "Job", address: str, *, fresh: bool, shipped: bool, detach: bool) -> int:
+def _hand_over(job: "Job", address: str, driver_cpus: float | None, *, fresh: bool, shipped: bool, detach: bool) -> int:
     from mgdist.export.sign import require_key
     from mgdist.operating import hand_over
     from mgdist.search.teacher import teacher_of
 
     require_key(job)
     teacher_of(job)  # one that cannot teach is told of before anything is sent
-    return hand_over(job, address, typer.echo, fresh=fresh, shipped=shipped, detach=detach)
+    return hand_over(job, address, typer.echo, fresh=fresh, shipped=shipped, detach=detach, cpus=driver_cpus)
 
 
 def _carry_out(job: "Job", *, fresh: bool, address: str | None, name: str | None = None) -> None:
@@ -179,6 +190,7 @@ def resume(
     folder: Folder = "runs",
     address: Address = None,
     detach: Annotated[bool, typer.Option("--detach", help="return once the cluster has taken the job")] = False,
+    driver_cpus: Cpus = None,
 ) -> None:
     """Go on with a run where it was worked on before, or on another cluster."""
     from mgdist.operating import job_of
@@ -187,7 +199,7 @@ def resume(
     job = job_of(state)
     address = address or (None if state.sent is None else state.sent.address)
     if _is_entry(address):
-        raise typer.Exit(_hand_over(job, str(address), fresh=False, shipped=True, detach=detach))
+        raise typer.Exit(_hand_over(job, str(address), driver_cpus, fresh=False, shipped=True, detach=detach))
     _carry_out(job, fresh=False, address=address, name=state.place.name)
 
 

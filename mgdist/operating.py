@@ -28,7 +28,9 @@ PATIENCE = 30.0
 """Seconds that a run has to end after it was asked to."""
 
 
-def hand_over(job: Job, address: str, say: Say, *, fresh: bool, shipped: bool, detach: bool) -> int:
+def hand_over(
+    job: Job, address: str, say: Say, *, fresh: bool, shipped: bool, detach: bool, cpus: float | None = None
+) -> int:
     """Send a job to a cluster, and follow it there unless that is not wanted.
 
     Args:
@@ -38,11 +40,12 @@ def hand_over(job: Job, address: str, say: Say, *, fresh: bool, shipped: bool, d
         fresh: begin a new run.
         shipped: copy what the job reads to where the cluster sees it.
         detach: return as soon as the cluster has taken it.
+        cpus: cores of the driver, which may then be on any node; None: it is on the head.
 
     Returns:
         the exit code of the job; 0 where it is not followed.
     """
-    sent = send(job, address, fresh=fresh, shipped=shipped)
+    sent = send(job, address, fresh=fresh, shipped=shipped, cpus=cpus)
     say(f"{sent.run}: submitted to {address} as {sent.submission}; results in {sent.address}")
     if detach:
         say(f"see it: mgdist status {sent.address}; logs, stop, resume and fetch take the same")

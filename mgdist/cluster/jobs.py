@@ -49,7 +49,15 @@ class Jobs:
         with _own_address():
             self._client = JobSubmissionClient(address, headers=authorization())
 
-    def submit(self, name: str, entry: str, folder: Path, modules: list[Path], told: Mapping[str, str]) -> None:
+    def submit(
+        self,
+        name: str,
+        entry: str,
+        folder: Path,
+        modules: list[Path],
+        told: Mapping[str, str],
+        cpus: float | None = None,
+    ) -> None:
         """Hand in a job.
 
         Args:
@@ -58,6 +66,7 @@ class Jobs:
             folder: is copied to the cluster.
             modules: folders of Python packages that are copied too, and found before installed ones.
             told: plain words kept with it.
+            cpus: cores that the command has, on any node with so many; None: it runs on the head.
 
         Raises:
             ClusterError: it is not taken.
@@ -73,7 +82,11 @@ class Jobs:
         while True:
             try:
                 self._client.submit_job(
-                    entrypoint=entry, submission_id=name, runtime_env=environment, metadata=dict(told)
+                    entrypoint=entry,
+                    submission_id=name,
+                    runtime_env=environment,
+                    metadata=dict(told),
+                    entrypoint_num_cpus=cpus,
                 )
                 return
             except (OSError, RuntimeError, ValueError) as error:

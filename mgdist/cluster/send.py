@@ -49,7 +49,7 @@ class Sent:
     address: str
 
 
-def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -> Sent:
+def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True, cpus: float | None = None) -> Sent:
     """Hand a job to a cluster; the newest run of this very job goes on there.
 
     Args:
@@ -57,6 +57,7 @@ def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -
         address: of the cluster's Jobs API, such as ``http://10.0.0.5:8265``.
         fresh: begin a new run, and take no stage from an earlier one.
         shipped: copy what the job reads to the folder of its runs; False: its paths are the cluster's own.
+        cpus: cores of the driver, which may then be on any node; None: it is on the head.
 
     Raises:
         ClusterError: the cluster cannot be reached, does not let us in, or does not take the job.
@@ -78,7 +79,7 @@ def send(job: Job, address: str, *, fresh: bool = False, shipped: bool = True) -
             command = f"sh {START} --run {run.folder.name}{' --fresh' if fresh else ''}"
             modules = [Path(package.__path__[0]) for package in (mgdist, mgdist_edge)]
             told = {"run": f"{job.name}/{run.folder.name}", "environment": fingerprint(environment())}
-            jobs.submit(submission, command, Path(folder), modules, told)
+            jobs.submit(submission, command, Path(folder), modules, told, cpus)
     except ClusterError as error:
         run.event("run", state="failed", error=str(error))
         run.push()

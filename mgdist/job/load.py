@@ -18,6 +18,8 @@ from mgdist.job.spec import Job
 
 LARGEST = 1_000_000
 """Bytes of a job file at most; a longer one is something else."""
+DEEPEST, MOST = 32, 100_000
+"""Levels and values of a job at most, aliases written out: a few lines of YAML can stand for billions of values."""
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Job:
@@ -27,8 +29,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Job:
         JobError: the file or an override is wrong; one line a mistake,
             ``file:line: path: what was expected; what was found; what to do``.
     """
-    marked = _parsed(Path(path))
-    document = _plain(marked)
+    marked, document = _parsed(Path(path))
     for override in overrides:
         _override(document, override)
     job, mistakes = checked(document)
@@ -44,8 +45,7 @@ def load_export(path: Path, overrides: Sequence[str] = ()) -> ExportJob:
         JobError: as :func:`load`.
     """
     if path.suffix in (".yaml", ".yml"):
-        marked = _parsed(path)
-        document = _plain(marked)
+        marked, document = _parsed(path)
     else:
         marked, document = CommentedMap(), {"name": re.sub(r"\W", "_", path.stem), "model": str(path)}
     for override in overrides:
@@ -57,7 +57,8 @@ def load_export(path: Path, overrides: Sequence[str] = ()) -> ExportJob:
         raise JobError("\n".join(_line(path, marked, mistake, overrides) for mistake in mistakes)) from None
 
 
-def _parsed(path: Path) -> CommentedMap:
+def _parsed(path: Path) -> tuple[CommentedMap, dict[str, Any]]:
+    """Return what a file holds with its lines, and as plain values."""
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
@@ -74,25 +75,41 @@ def _parsed(path: Path) -> CommentedMap:
         line = (error.problem_mark or error.context_mark).line + 1 if error.problem_mark or error.context_mark else 1
         problem = (error.problem or error.context or "not YAML").splitlines()[0]
         raise JobError(f"{path}:{line}: not YAML: {problem}") from error
-    except (YAMLError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise JobError(f"{path}:1: expected at most {DEEPEST} levels, one inside of another; found more") from error
+    except (YAMLError, ValueError) as error:
         raise JobError(f"{path}:1: not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(marked, CommentedMap):
         raise JobError(
             f"{path}:1: expected a mapping of sections such as name, task, data; got {type(marked).__name__}"
         )
-    return marked
+    try:
+        return marked, _plain(marked)
+    except JobError as error:
+        raise JobError(f"{path}:1: {error}") from None
 
 
 def _plain(node: Any) -> Any:
-    """Return ruamel's round-trip values as Python's own."""
-    if isinstance(node, dict):
-        return {_plain(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+    """Return ruamel's round-trip values as Python's own.
+
+    Raises:
+        JobError: they are too many, or nest too deep.
+    """
+    left = MOST
+
+    def plain(node: Any, depth: int) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > DEEPEST:
+            what = f"at most {MOST:,} values" if left < 0 else f"at most {DEEPEST} levels, one inside of another"
+            raise JobError(f"expected {what}, aliases written out; found more")
+        if isinstance(node, dict):
+            return {plain(key, depth + 1): plain(value, depth + 1) for key, value in node.items()}
+        if isinstance(node, list):
+            return [plain(value, depth + 1) for value in node]
+        return next((kind(node) for kind in (bool, int, float, str) if isinstance(node, kind)), node)
+
+    return plain(node, 0)
 
 
 def _override(document: dict[str, Any], override: str) -> None:
@@ -101,8 +118,10 @@ def _override(document: dict[str, Any], override: str) -> None:
         raise JobError(f"--set {override}: expected path=value, such as train.lr=0.01")
     try:
         replace(document, path, _plain(YAML(typ="rt", pure=True).load(text)) if text else "")
-    except YAMLError as error:
+    except (YAMLError, RecursionError) as error:
         raise JobError(f"--set {override}: the value is not YAML: {str(error).splitlines()[0]}") from error
+    except JobError as error:
+        raise JobError(f"--set {override}: {error}") from None
     except KeyError as error:
         raise JobError(f"--set {override}: {path}: the job has no such field") from error
 

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from torch import Tensor, nn
 
+from mgdist.data.ahead import ahead
 from mgdist.data.batches import Batch, batches
 from mgdist.data.dataset import Dataset, Shard
 from mgdist.evaluate.network import answers
@@ -190,12 +191,12 @@ class Training:
             shares=shares(self.dataset.tasks, shard) if self.job.train.sampling else None,
         )
         mixup = self.job.train.mixup
-        if mixup is None:
-            return found
-        return (
-            mixed(each, mixup, np.random.default_rng([seed, lesson.epoch, place, rank, 1]))
-            for place, each in enumerate(found, skip)
-        )
+        if mixup is not None:
+            found = (
+                mixed(each, mixup, np.random.default_rng([seed, lesson.epoch, place, rank, 1]))
+                for place, each in enumerate(found, skip)
+            )
+        return ahead(found)
 
 
 class Judged(nn.Module):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 90.0
-GCS, DASHBOARD, CLIENT = 6379, 8265, 10001
+GCS, DASHBOARD, CLIENT, REDIS = 6379, 8265, 10001, 6390
 STORE = 150_000_000
 """Bytes of a node's object store."""
 
@@ -58,6 +58,8 @@ class Nodes:
         head: where the GCS and the dashboard are.
         workers: the others.
         laptop: a namespace without Ray.
+        options: of every ``ray start``.
+        keeps: a Redis, beside the laptop, keeps what the head knows.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class Nodes:
     workers: list[Node]
     laptop: Node
     options: Sequence[str] = field(default_factory=tuple)
+    keeps: bool = False
 
     @property
     def url(self) -> str:
@@ -92,18 +95,29 @@ class Nodes:
         disk = ("sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own, seen)
         return ["ip", "netns", "exec", node.name, *map(str, (*disk, *words))]
 
-    def start(self, node: Node, cpus: int = 1) -> None:
+    def start(self, node: Node, cpus: float = 1) -> None:
         """Start Ray on a node."""
         common = ["--block", "--disable-usage-stats", f"--node-ip-address={node.ip}", f"--object-store-memory={STORE}"]
         role: list[str] = [f"--address={self.head.ip}:{GCS}", f"--num-cpus={cpus}"]
         if node is self.head:
             role = ["--head", f"--port={GCS}", "--dashboard-host=0.0.0.0", f"--dashboard-port={DASHBOARD}"]
             role += [f"--temp-dir={self.folder / 'ray'}", "--num-cpus=0", f"--ray-client-server-port={CLIENT}"]
+        kept = {"RAY_REDIS_ADDRESS": f"{self.laptop.ip}:{REDIS}"} if self.keeps and node is self.head else {}
+        self._begin(node, "ray", "start", *role, *common, *self.options, more=kept)
+
+    def keep(self) -> None:
+        """Start the Redis."""
+        self._begin(self.laptop, "redis-server", "--port", REDIS, "--protected-mode", "no", "--save", "")
+
+    def _begin(self, node: Node, *words: object, more: Mapping[str, str] | None = None) -> None:
         with (self.folder / f"{node.name}.log").open("ab") as log:
             node.process = subprocess.Popen(
-                self.command(node, "ray", "start", *role, *common, *self.options),
-                env=self.environment(self.token), stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                self.command(node, *words),
+                env={**self.environment(self.token), **(more or {})},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def end(self, node: Node) -> None:
         """End all processes of a node at once, as when its power fails."""
@@ -140,6 +154,13 @@ class Nodes:
             check=False,
         )
 
+    def listens(self) -> None:
+        """Return when the head has started: a node waits half a minute for it, which on a busy machine is too short."""
+        until = time.monotonic() + PATIENCE
+        while b"Ray runtime started" not in (self.folder / f"{self.head.name}.log").read_bytes():
+            assert time.monotonic() < until, self.logs()
+            time.sleep(0.2)
+
     def wait(self, nodes: int) -> None:
         """Return when so many nodes are alive."""
         until = time.monotonic() + PATIENCE
@@ -157,8 +178,15 @@ class Nodes:
 
 
 @contextmanager
-def nodes(workers: int = 2, options: Sequence[str] = ()) -> Iterator[Nodes]:
-    """Start a cluster, and end all of it behind the block."""
+def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, keeps: bool = False) -> Iterator[Nodes]:
+    """Start a cluster, and end all of it behind the block.
+
+    Args:
+        workers: nodes beside the head.
+        options: of every ``ray start``.
+        cpus: of each of them.
+        keeps: a Redis keeps what the head knows.
+    """
     folder = Path(tempfile.mkdtemp(prefix="mgn-", dir="/tmp"))
     (folder / "home").mkdir()
     token = folder / "token"
@@ -166,12 +194,16 @@ def nodes(workers: int = 2, options: Sequence[str] = ()) -> Iterator[Nodes]:
     token.chmod(0o600)
     names = [f"mgn{os.getpid()}{name}" for name in ("h", *(f"w{number}" for number in range(workers)), "l")]
     found = [Node(name, f"10.77.0.{number}") for number, name in enumerate(names, 1)]
-    made = Nodes(folder, token, found[0], found[1:-1], found[-1], options)
+    made = Nodes(folder, token, found[0], found[1:-1], found[-1], options, keeps)
     switch = f"mgn{os.getpid()}s"
     try:
         _wire(switch, found)
-        for node in (made.head, *made.workers):
-            made.start(node)
+        if keeps:
+            made.keep()
+        made.start(made.head)
+        made.listens()
+        for node in made.workers:
+            made.start(node, cpus)
         made.wait(1 + workers)
         yield made
     finally:

@@ -155,6 +155,34 @@ def test_a_file_that_is_far_too_long_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "job.yaml")
 
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+"""A trillion values in twelve lines."""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (BOMB, "expected at most 100,000 values, aliases written out; found more"),
+        (f"a: {'[' * 40}{']' * 40}", "expected at most 32 levels, one inside of another"),
+        (f"a: {'[' * 9000}{']' * 9000}", "expected at most 32 levels, one inside of another"),
+    ],
+    ids=["aliases of aliases", "deep", "deeper than the parser goes"],
+)
+def test_a_file_that_stands_for_far_too_much_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "job.yaml").write_text(text)
+    with pytest.raises(JobError, match=f"job.yaml:1: {expected}"):
+        load(tmp_path / "job.yaml")
+
+
+def test_aliases_that_stand_for_little_are_taken(job_file: JobFile, tmp_path: Path) -> None:
+    text = job_file().read_text() + "anchored: &seed 7\nseed: *seed\n"
+    (tmp_path / "job.yaml").write_text(text)
+    with pytest.raises(JobError, match=r"^\S*job.yaml:\d+: anchored: [^\n]*$"):  # and nothing of the seed
+        load(tmp_path / "job.yaml")
+
+
 def test_an_empty_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text("")
     with pytest.raises(JobError, match="1: expected a mapping of sections such as name, task, data; got NoneType"):
