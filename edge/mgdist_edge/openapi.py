@@ -31,6 +31,9 @@ def document(bundle: Bundle) -> dict[str, Any]:
     tasks = {name: _answer(task) for name, task in manifest.tasks.items()}
     answer = next(iter(tasks.values())) if len(tasks) == 1 else _object(tasks)
     answer["properties"]["milliseconds"] = _NUMBER
+    if manifest.exit is not None:
+        told = "Units of the finest level after which reading stopped, being sure; missing where all was read."
+        answer["properties"]["stopped_after"] = {"type": "integer", "minimum": 1, "description": told}
     return {
         "openapi": "3.1.0",
         "info": {

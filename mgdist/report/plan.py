@@ -34,6 +34,7 @@ def show(plan: Plan, console: Console) -> None:
         *(f"{'teacher':13} {line}" for line in _teacher(job)),
         f"search        {_search(plan)}",
         *(f"{'prune' if place == 0 else '':13} {line}" for place, line in enumerate(_prune(job))),
+        *(f"{'early exit':13} {line}" for line in _exit(job)),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -168,6 +169,13 @@ def _prune(job: Job) -> list[str]:
         gone = " and ".join(f"{share:.0%} of the {name}" for name, share in parts.items() if share)
         told.append(f"{gone} gone, then {step.epochs} epoch(s)")
     return told
+
+
+def _exit(job: Job) -> list[str]:
+    spec = job.compress.exit
+    if spec is None:
+        return []
+    return [f"reading stops when sure; accuracy may drop by {spec.max_accuracy_drop:g} more, with a margin"]
 
 
 def _teacher(job: Job) -> list[str]:

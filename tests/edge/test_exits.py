@@ -16,6 +16,7 @@ from mgdist_edge.exits import Exit, read_exit
 from mgdist_edge.fields import Fields
 from mgdist_edge.manifest import Manifest
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
+from mgdist_edge.openapi import document
 from mgdist_edge.partial import Partial, beginning
 from mgdist_edge.predictor import Predictor, load
 from mgdist_edge.summary import summary
@@ -107,6 +108,16 @@ def test_the_command_line_says_when_it_stopped_and_reads_all_if_asked(
     assert "exit        after 2 or 8 units, once a label has 25.0%" in [
         " ".join(["exit       ", line[4:].strip()]) for line in summary(sure) if line.startswith("exit ")
     ]
+
+
+def test_the_service_describes_where_reading_may_stop(sure: Bundle, small: Bundle) -> None:
+    text = max(documents()[:100], key=len)
+    for each in (sure, small):
+        described = document(each)["components"]["schemas"]["Answer"]
+        assert set(load(each.path).predict(text).as_json()) == set(described["properties"])
+    described = document(sure)["components"]["schemas"]["Answer"]
+    assert described["properties"]["stopped_after"]["type"] == "integer"
+    assert "stopped_after" not in described["required"]  # it is missing where all was read
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,9 @@ def test_how_rows_are_held_out_is_told() -> None:
     assert "split         fold 2, of 5, is the test; valid 0.1 of all rows" in shown(data__split=folds)
     each = {"by": "site", "folds": "each"}
     assert "split         fold 0, one for each site, is the test; valid 0.1 of all rows" in shown(data__split=each)
+
+
+def test_an_early_exit_is_told_with_what_it_may_cost() -> None:
+    assert not [line for line in shown() if line.startswith("early exit")]
+    expected = "early exit    reading stops when sure; accuracy may drop by 0.02 more, with a margin"
+    assert expected in shown(compress__exit={"max_accuracy_drop": 0.02})
