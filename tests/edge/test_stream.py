@@ -15,6 +15,7 @@ from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import InputError
 from mgdist_edge.kept import Kept
 from mgdist_edge.memory import Memory, Recent
+from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.predictor import Predictor, load
 from mgdist_edge.reader import Cutter, Reader
 from mgdist_edge.runtime import Runtime
@@ -117,7 +118,7 @@ def test_a_cutter_gives_the_pieces_that_a_search_from_the_front_gives(gaps: re.P
     for seed in range(20):
         cutter = Cutter(gaps)
         for text in edits(seed, 40):
-            assert cutter.cut(text) == gaps.split(text)
+            assert cutter.cut(text)[0] == gaps.split(text)
 
 
 def heard(small: Bundle) -> tuple[Predictor, list[str]]:
@@ -158,11 +159,43 @@ def test_what_was_not_seen_for_long_is_forgotten() -> None:
     assert recent.get(50) is None
 
 
-def test_a_stream_remembers_at_most_twice_what_was_asked(predictor: Predictor) -> None:
+def test_a_stream_remembers_at_most_twice_what_was_asked_beside_the_latest_text(predictor: Predictor) -> None:
     stream = predictor.stream(most=10)
     for text in documents():
         stream.predict(text)
-    assert 10 <= len(stream.memory) <= 2 * 10 * len(network.LEVELS)
+    latest = sum(map(len, predictor.views(text)[ONLY_INPUT].lengths))
+    assert 10 <= len(stream.memory) <= 2 * 10 * len(network.LEVELS) + latest
+
+
+def drawn(chance: random.Random) -> tuple[float, ...]:
+    """Return a unit of one to three samples of two channels."""
+    return (float(chance.randrange(50)),) * (2 * chance.randint(1, 3))
+
+
+def test_units_are_computed_once_wherever_others_are_put_in_or_taken_out() -> None:
+    chance, memory, computed = random.Random(7), Memory(512), list[tuple[float, ...]]()
+
+    def compute(samples: NDArray[np.generic], lengths: NDArray[np.int32]) -> NDArray[np.float32]:
+        units = np.split(samples, np.cumsum(lengths)[:-1])
+        computed.extend(tuple(unit.ravel().tolist()) for unit in units)
+        return np.array([[unit.sum(), len(unit)] for unit in units], np.float32)
+
+    units: list[tuple[float, ...]] = [(1.0, 2.0)]
+    for _ in range(400):
+        place = chance.randrange(len(units) + 1)
+        new = next(each for each in iter(lambda: drawn(chance), ()) if each not in units)
+        match chance.randrange(3):
+            case 0:
+                units = [*units[:place], new, *units[place:]]
+            case 1:
+                units = [*units[:place], new, *units[place + 1 :]]
+            case _:
+                units = [*units[:place], *units[place + 1 :]] or [new]
+        samples = np.array([number for unit in units for number in unit], np.float32).reshape(-1, 2)
+        lengths = np.array([len(unit) // 2 for unit in units], np.int32)
+        found = memory.vectors("level", samples, lengths, compute)
+        np.testing.assert_array_equal(found, [[sum(unit), len(unit) // 2] for unit in units])
+    assert 100 < len(computed) == len(set(computed))
 
 
 def test_units_of_the_same_content_but_of_different_levels_are_kept_apart() -> None:
