@@ -7,6 +7,7 @@ import re
 import sys
 from array import array
 from collections.abc import Mapping
+from string import punctuation
 from zlib import crc32
 
 import numpy as np
@@ -21,7 +22,10 @@ BREAK = "\n\n"
 """Stands among the chunks where a blank line is; no chunk has white space in it."""
 CLOSING = "\"')]"
 """What may stand between the full stop of a sentence and the white space behind it."""
-_STOPS, _LETTER = ".!?", re.compile(r"\w")
+_STOPS = ".!?"
+_ENDS = _STOPS + CLOSING
+_MARKS = punctuation.replace("_", "")
+"""Those of ASCII, of which each is a word of its own."""
 _STOP = re.compile(rf"[.!?][{re.escape(CLOSING)}]*\Z")
 _END = END.to_bytes(4, sys.byteorder)
 _MOST = 2**15
@@ -42,6 +46,7 @@ class Chunks(dict[str, bytes]):
     def __init__(self, vocabulary: Mapping[str, int], *, sentences: bool, breaks: int) -> None:
         super().__init__()
         self._vocabulary, self._sentences = vocabulary, sentences
+        self._ends = {mark: self._key(mark) + (_END if sentences and mark in _STOPS else b"") for mark in _MARKS}
         self._break = _END * breaks
 
     def __missing__(self, chunk: str) -> bytes:
@@ -60,9 +65,9 @@ class Chunks(dict[str, bytes]):
         if chunk.isalnum():
             return self._key(chunk)
         word, mark = chunk[:-1], chunk[-1]
-        if word.isalnum() and not _LETTER.match(mark):
-            return self._key(word) + self._key(mark) + (_END if self._sentences and mark in _STOPS else b"")
-        stop = _STOP.search(chunk) if self._sentences else None
+        if mark in self._ends and word.isalnum():
+            return self._key(word) + self._ends[mark]
+        stop = _STOP.search(chunk) if self._sentences and mark in _ENDS else None
         words = WORDS.findall(chunk if stop is None else chunk[: stop.start() + 1])
         lookup = self._vocabulary.get
         keys = [lookup(word) or crc32(word.encode("utf-8", "surrogatepass")) | STRANGER for word in words]

@@ -5,7 +5,9 @@ sample's state, K outputs of a head.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +27,13 @@ from mgdist_edge.quiet import quiet
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Forecast, head_outputs
 from mgdist_edge.text import TextInput
-from mgdist_edge.views import Views, covering, lay, pad, real
+from mgdist_edge.views import Views, covering, lay, real, weights
 
 if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter, SignatureRunner
 
 Floats = NDArray[np.float32]
+_NONE: Floats = np.empty((0, 0), np.float32)
 Hear = Callable[[str, Mapping[str, NDArray[np.generic]]], None]
 HEAD = "head"
 """The signature of the heads that answer for a whole example; ``head_N`` is that of those that label the samples of N
@@ -55,7 +58,11 @@ class Runtime:
     def __init__(self, bundle: Bundle, *, threads: int = 1, hear: "Hear | None" = None) -> None:
         self._bundle, self._hear = bundle, hear
         self._levels = bundle.manifest.levels
+        self._steps = tuple(_steps(self._levels))
         self._tagged_level = next((level for level in self._levels if level.states), None)
+        self._tasks = tuple(bundle.manifest.tasks)
+        self._forecasts = [name for name, task in bundle.manifest.tasks.items() if isinstance(task, Forecast)]
+        self._whole = bool(_arrays(bundle.manifest))
         self._lock = Lock()
         try:
             with quiet():
@@ -113,31 +120,40 @@ class Runtime:
 
     def _answered(self, views: Mapping[str, Views], memory: Memory | Begun | None) -> dict[str, Floats]:
         """Return the outputs of one run; or, where channels are apart, of one run each, side by side."""
+        if not self._forecasts:
+            return self._forward(views, memory)
         runs = [self._forward(each, memory) for each in _apart(self._bundle.manifest, views)]
         found = {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
-        for name, task in self._bundle.manifest.tasks.items():
-            if isinstance(task, Forecast):
-                factor, shift = (each[:, None] for each in _standing(views))
-                found[name] = (found[name].reshape(len(factor), -1) * factor + shift).ravel()
+        for name in self._forecasts:
+            factor, shift = (each[:, None] for each in _standing(views))
+            found[name] = (found[name].reshape(len(factor), -1) * factor + shift).ravel()
         return found
 
     def _forward(self, views: Mapping[str, Views], memory: Memory | Begun | None) -> dict[str, Floats]:
-        finer: NDArray[np.generic] = np.empty((0, 0), np.float32)
-        summaries: dict[str, Floats] = {}
+        finer: NDArray[np.generic] = _NONE
+        summaries: dict[str, NDArray[np.generic]] = {}
         states: dict[str, Floats] = {}
-        for level, samples, lengths in _steps(self._levels, views):
-            read = finer if samples is None else samples
+        for level, place in self._steps:
+            each = views[level.input]
+            read, lengths = each.samples[place], each.lengths[place]
+            read = finer if read is None else read
             if memory is None or level.states:
                 vectors, found = self._called(level, read, lengths)
             else:
-                vectors = memory.vectors(level.key, read, lengths, lambda *new, each=level: self._called(each, *new)[0])
+                vectors = memory.vectors(level.key, read, lengths, partial(self._vectors, level))
             summaries[level.key] = vectors if len(lengths) == 1 else _averaged(vectors, lengths)
             if level.states:
                 states[level.key] = found
             finer = vectors
-        outputs = self._call(HEAD, {**summaries, **_whole(views)}) if HEAD in self._calls else {}
-        told = {name: values[0] for name, values in outputs.items()} | self._tagged(states, views)
-        return {name: told[name] for name in self._bundle.manifest.tasks}
+        if self._tagged_level is None:
+            outputs = self._call(HEAD, summaries | _whole(views) if self._whole else summaries)
+            return {name: outputs[name][0] for name in self._tasks}
+        outputs = self._call(HEAD, summaries | _whole(views)) if HEAD in self._calls else {}
+        told = {name: values[0] for name, values in outputs.items()} | self._tagged(self._tagged_level, states, views)
+        return {name: told[name] for name in self._tasks}
+
+    def _vectors(self, level: Level, samples: NDArray[np.generic], lengths: NDArray[np.int32]) -> Floats:
+        return self._called(level, samples, lengths)[0]
 
     def _called(self, level: Level, samples: NDArray[np.generic], lengths: NDArray[np.int32]) -> tuple[Floats, Floats]:
         """Return the vectors of a level's units, (N, W), and the states of their samples, (T, D).
@@ -148,13 +164,12 @@ class Runtime:
             lengths: (N,) samples of each.
         """
         calls = cover(len(lengths), level.counts)
-        mask = real(lengths, level.length) if level.masked or level.states else None
-        inputs = {_input_name(level): lay(samples, lengths, level.length, sum(calls))}
+        units = sum(calls)
+        inputs = {_input_name(level): lay(samples, lengths, level.length, units)}
         if level.masked:
-            assert mask is not None, "it was made above"
-            inputs["mask"] = mask.astype(np.float32)
+            inputs["mask"] = weights(lengths, level.length, units)
         found = self._covered(level.key, calls, inputs, len(lengths))
-        return found["vectors"], found["states"][mask] if level.states else np.empty((0, 0), np.float32)
+        return found["vectors"], found["states"][real(lengths, level.length)] if level.states else _NONE
 
     def _covered(
         self, key: str, calls: tuple[int, ...], inputs: Mapping[str, NDArray[np.generic]], units: int
@@ -164,19 +179,19 @@ class Runtime:
         Args:
             key: of the signatures, which are called ``{key}_{count}``.
             calls: units that each call takes.
-            inputs: by name, (N, ...), or with units of padding behind these.
+            inputs: by name, (units of all calls, ...), N of them real.
             units: N.
 
         Returns:
             each output, (N, ...).
         """
-        if len(calls) == 1 and all(len(values) == calls[0] for values in inputs.values()):
+        if len(calls) == 1:
             found = self._call(f"{key}_{calls[0]}", inputs)
             return found if calls[0] == units else {name: values[:units] for name, values in found.items()}
         pieces: list[dict[str, Floats]] = []
         start = 0
         for count in calls:
-            piece = {name: _rows(values, start, count) for name, values in inputs.items()}
+            piece = {name: values[start : start + count] for name, values in inputs.items()}
             pieces.append(self._call(f"{key}_{count}", piece))
             start += count
         return {name: np.concatenate([piece[name] for piece in pieces])[:units] for name in pieces[0]}
@@ -186,44 +201,42 @@ class Runtime:
             self._hear(signature, inputs)
         return self._calls[signature](inputs)
 
-    def _tagged(self, states: Mapping[str, Floats], views: Mapping[str, Views]) -> dict[str, Floats]:
+    def _tagged(self, level: Level, states: Mapping[str, Floats], views: Mapping[str, Views]) -> dict[str, Floats]:
         """Return the outputs (T, K) of the heads that label samples.
 
         Each sample is told its own state, and at each coarser level the one of the sample that covers it in time.
 
         Args:
-            states: of the labelled level and of the coarser ones, each (T, D) with its own T.
+            level: whose samples are labelled.
+            states: of that level and of the coarser ones, each (T, D) with its own T.
             views: of the only input.
         """
-        level = self._tagged_level
-        if level is None:
-            return {}
         ((name, each),) = views.items()
         reach = dict(zip(self._levels, spans(self._bundle.manifest.inputs[name].levels.values()), strict=True))
         lengths = dict(zip(self._levels, each.lengths, strict=True))
         counts = {coarse: np.array([lengths[coarse].sum()]) for coarse in self._levels if coarse.states}
-        units, mask = {}, np.empty((0, 0), np.bool_)
+        calls = cover(len(lengths[level]), level.counts)
+        units = {}
         for coarse, count in counts.items():
             places = covering(counts[level], reach[level], count, reach[coarse])
-            units[coarse.key], mask = pad(states[coarse.key][places], lengths[level], level.length)
-        calls = cover(len(mask), level.counts)
+            units[coarse.key] = lay(states[coarse.key][places], lengths[level], level.length, sum(calls))
+        mask = real(lengths[level], level.length)
         return {name: outputs[mask] for name, outputs in self._covered(HEAD, calls, units, len(mask)).items()}
 
 
 def _averaged(vectors: Floats, lengths: NDArray[np.int32]) -> Floats:
     """Return the mean vector of units, (1, W), weighted by their samples: a bag of words is the exact mean of words."""
-    shares = (lengths / lengths.sum()).astype(np.float32)
-    found: Floats = (shares @ vectors)[None]
+    found: Floats = (lengths.astype(np.float32) @ vectors)[None]
+    found /= sum(lengths.tolist())  # of as few units as there mostly are, plain numbers take less time
     return found
 
 
-def _steps(
-    levels: tuple[Level, ...], views: Mapping[str, Views]
-) -> Iterator[tuple[Level, NDArray[np.generic] | None, NDArray[np.int32]]]:
-    """Yield each level with its raw view, if it reads one, and the lengths of its units."""
-    rest = {name: zip(each.samples, each.lengths, strict=True) for name, each in views.items()}
+def _steps(levels: tuple[Level, ...]) -> Iterator[tuple[Level, int]]:
+    """Yield each level, and its place among those of its input."""
+    seen: Counter[str] = Counter()
     for level in levels:
-        yield level, *next(rest[level.input])
+        yield level, seen[level.input]
+        seen[level.input] += 1
 
 
 def _apart(manifest: Manifest, views: Mapping[str, Views]) -> Iterator[Mapping[str, Views]]:
@@ -293,14 +306,6 @@ def _whole(views: Mapping[str, Views]) -> dict[str, NDArray[np.generic]]:
     """Return the arrays that the head reads as they are, (1, ...) each."""
     arrays = {name: each.samples[0] for name, each in views.items() if not each.lengths}
     return {name: array[None] for name, array in arrays.items() if array is not None}
-
-
-def _rows(values: NDArray[np.generic], start: int, count: int) -> NDArray[np.generic]:
-    """Return ``count`` units from ``start`` on; beyond the last they are zeros."""
-    rows = values[start : start + count]
-    if len(rows) == count:
-        return rows
-    return np.concatenate([rows, np.zeros((count - len(rows), *values.shape[1:]), values.dtype)])
 
 
 def litert_version() -> str:

@@ -289,5 +289,6 @@ def _numbers(fields: Fields, name: str, count: int) -> tuple[float, ...]:
 
 
 def _likeliest(labels: tuple[str, ...], outputs: Floats) -> Label:
-    best = int(outputs.argmax())
-    return Label(labels[best], float(outputs[best]), dict(zip(labels, outputs.tolist(), strict=True)))
+    values = outputs.tolist()
+    highest = max(values)
+    return Label(labels[values.index(highest)], highest, dict(zip(labels, values, strict=True)))

@@ -55,6 +55,29 @@ def real(lengths: NDArray[np.int32], size: int) -> NDArray[np.bool_]:
     return mask
 
 
+def weights(lengths: NDArray[np.int32], size: int, rows: int) -> NDArray[np.float32]:
+    """Return 1 for the samples of units that are no padding, else 0, as signatures read it.
+
+    Args:
+        lengths: (N,) samples of each unit.
+        size: S of the result.
+        rows: units of the result, at least N; those behind N are padding.
+
+    Returns:
+        (rows, S), not to be written to.
+    """
+    if rows == 1:
+        return _weights_of(int(lengths[0]), size)
+    found = np.zeros((rows, size), np.float32)
+    found[: len(lengths)] = real(lengths, size)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _weights_of(length: int, size: int) -> NDArray[np.float32]:
+    return (_counted(size) < length).astype(np.float32)[None]
+
+
 @lru_cache(maxsize=64)
 def _counted(size: int) -> NDArray[np.int64]:
     return np.arange(size)
