@@ -72,6 +72,9 @@ class Partial:
         units, paragraphs = self._found(most)
         if not units:
             raise InputError("expected a text with at least one word; got an empty one")
+        if most is not None and most < self._fitted.longest[-1]:  # so many fit, however they are nested
+            self.whole = len(units) <= most
+            return unit_lengths(units, paragraphs, self._fitted.longest, most)
         lengths = unit_lengths(units, paragraphs, self._fitted.longest, None if most is None else most + 1)
         self.whole = most is None or len(lengths[0]) <= most  # the network holds no more, or there are no more
         return lengths if self.whole else unit_lengths(units, paragraphs, self._fitted.longest, most)

@@ -20,11 +20,11 @@ from mgdist_edge.exits import Exit, answer_early
 from mgdist_edge.partial import beginning
 from mgdist_edge.predictor import Predictor
 
-CHECKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-"""Units of the finest level that reading may first stop after."""
+CHECKS = (1, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+"""Units of the finest level that reading may first stop after: such that calls of 1, 4 and 16 units are full."""
 GROWTHS = (0, 2, 3, 4)
 """How many times more units are read before the next check; 0: there is no other one."""
-CHECK_COST = 5
+CHECK_COST = 8
 """Units that take as long as a check: cutting, the levels above and the head have their fixed costs. As measured for
 networks of half a millisecond a document; heavier ones pay less for a check."""
 SURE = 1.645

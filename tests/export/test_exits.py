@@ -18,7 +18,7 @@ CHECKS = (2, 4, 8)
 
 
 def readings(rows: int = 1000, wrong: float = 0.0) -> Readings:
-    """Return documents of 20 units of which half are sure after 4, a share of these wrongly; the rest guess before the
+    """Return documents of 40 units of which half are sure after 4, a share of these wrongly; the rest guess before the
     end, as all do after 2."""
     drawn, numbers = np.random.default_rng(0), np.arange(rows)
     targets, sure = drawn.integers(0, 2, rows), numbers % 2 == 0
@@ -31,7 +31,7 @@ def readings(rows: int = 1000, wrong: float = 0.0) -> Readings:
         told = np.where(sure | (place == len(CHECKS)), confidence, 0.6).astype(np.float32)
         outputs[np.arange(rows), place, said] = told
         outputs[np.arange(rows), place, 1 - said] = 1 - told
-    return Readings(CHECKS, outputs, np.full(rows, 20), targets)
+    return Readings(CHECKS, outputs, np.full(rows, 40), targets)
 
 
 def test_reading_stops_where_it_costs_least_within_the_budget() -> None:
@@ -42,7 +42,7 @@ def test_reading_stops_where_it_costs_least_within_the_budget() -> None:
     assert 0.6 < exit.confidence <= 0.9001
     assert drop == 0
     stops = readings().stops(exit)
-    assert readings().work(exit, stops) == (4 + 20) / 2 + CHECK_COST
+    assert readings().work(exit, stops) == (4 + 40) / 2 + CHECK_COST
     assert (stops == 1).mean() == 0.5
 
 
