@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     web = verbs.add_parser("web", help="serve the page that runs bundles in a browser", description=_web.__doc__)
     web.add_argument("bundles", metavar="BUNDLE", type=Path, nargs="*", help="that the page offers; any can be opened")
     web.add_argument("--port", metavar="N", type=_port, default=8000, help="on 127.0.0.1; 0: any; default 8000")
+    web.add_argument("--require-signature", metavar="KEY", type=Path, help="the page refuses what this did not sign")
     web.add_argument("--page", metavar="FOLDER", type=Path, help="where the page lies, if not beside this program")
     web.set_defaults(verb=_web)
     store_verbs.add(verbs)
@@ -207,6 +208,7 @@ def _web(asked: argparse.Namespace) -> Iterator[str]:
     """Serve the page that runs bundles in a browser, until it is interrupted."""
     from mgdist_edge.site import Site, page_folder, server
 
-    with server(Site.of(asked.page or page_folder(), asked.bundles), asked.port) as serving:
+    site = Site.of(asked.page or page_folder(), asked.bundles, asked.require_signature)
+    with server(site, asked.port) as serving:
         yield f"http://127.0.0.1:{serving.server_port}/  (Ctrl-C ends it)"
         serving.serve_forever()

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import EdgeError
+from mgdist_edge.signature import PublicKeys
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -25,6 +26,7 @@ TYPES = {
     ".png": "image/png",
     ".wasm": "application/wasm",
     ".tflite": "application/octet-stream",
+    ".pub": "text/plain; charset=utf-8",
 }
 """What is handed out, by suffix; a browser runs modules and wasm of the right type only."""
 
@@ -48,15 +50,25 @@ class Site:
     policy: str
 
     @classmethod
-    def of(cls, folder: Path, bundles: Sequence[Path]) -> "Site":
+    def of(cls, folder: Path, bundles: Sequence[Path], require_signature: Path | None = None) -> "Site":
         """Return the page of a folder with some bundles, which are checked.
 
+        Args:
+            folder: of the page.
+            bundles: that it offers.
+            require_signature: file of public keys, one of which must have signed each bundle, also one that the page
+                opens later; None: none need have.
+
         Raises:
-            BundleError: one cannot be read, or is damaged.
-            EdgeError: the page, or LiteRT.js beside it, is not there.
+            BundleError: one cannot be read, is damaged, or is not signed with such a key.
+            EdgeError: the page, or LiteRT.js beside it, is not there; or the keys cannot be read.
         """
         files = {f"/{name}": folder / name for name in page_files(folder)}
-        opened = {f"/bundles/{place}/{path.name}": Bundle.open(path) for place, path in enumerate(bundles)}
+        if require_signature is not None:
+            files["/keys.pub"] = PublicKeys.read(require_signature).path
+        opened = {
+            f"/bundles/{place}/{path.name}": Bundle.open(path, require_signature) for place, path in enumerate(bundles)
+        }
         listed = [
             {"name": bundle.path.name, "url": quote(url[1:]), "bytes": bundle.size} for url, bundle in opened.items()
         ]

@@ -124,7 +124,9 @@ const SCENARIOS = {
     const stays = await page.evaluate(() => document.body.dataset.bundle);
     await page.setInputFiles('#choices input[type="file"]', given.good);
     await page.waitForSelector(`body[data-bundle="${given.name}"] #golden.passed`);
-    return { lines, stays, alert: await page.isVisible("#bundle-error") };
+    const signed = page.locator("#bundle-facts div", { has: page.locator("dt", { hasText: "Signed" }) }).locator("dd");
+    const about = (await signed.count()) ? await signed.textContent() : null;
+    return { lines, stays, about, alert: await page.isVisible("#bundle-error") };
   },
 
   async offline() {

@@ -10,6 +10,7 @@ import { Fields } from "../../edge/web/js/fields.js";
 import { readInput, viewsOf } from "../../edge/web/js/inputs.js";
 import { readRaw } from "../../edge/web/js/raws.js";
 import { readWav } from "../../edge/web/js/recordings.js";
+import { readKeys } from "../../edge/web/js/signature.js";
 import { trimmed } from "../../edge/web/js/silence.js";
 import { readValues } from "../../edge/web/js/values.js";
 
@@ -19,7 +20,7 @@ const inputs = new Map();
 const ANSWERS = {
   cover: ({ units, counts }) => cover(units, counts),
   values: ({ text, kind }) => readValues(text, kind),
-  open: async ({ base64 }) => (await openBundle("file", bytes(base64))).manifest.name,
+  open: async ({ base64, keys = "" }) => (await openBundle("file", bytes(base64), await readKeys(keys))).manifest.name,
   wav: ({ base64 }) => {
     const found = readWav(bytes(base64).buffer);
     return found && { rate: found.rate, readings: Array.from(found.readings) };

@@ -13,6 +13,7 @@ from mgdist_edge.bundle import Bundle
 from mgdist_edge.errors import BundleError
 from tests.edge.damage import Pieces
 from tests.edge.damages import cut_short, exchanged, extended, flipped, overwritten, zeroed_tail
+from tests.edge.keys import Pair
 from tests.web.port import ask
 
 HARMS = (flipped, cut_short, zeroed_tail, extended, exchanged, overwritten)
@@ -95,3 +96,37 @@ def test_a_signed_file_is_opened_and_proved_by_its_hash(small: Bundle) -> None:
     assert whole == {"found": "small"}
     assert len(harmed) == 2
     assert all("got a damaged file: its sha256 is" in answer["line"] for answer in harmed)
+
+
+def test_signatures_are_asked_for_and_checked_as_python_does(small: Bundle, tmp_path: Path) -> None:
+    maker, other = Pair(tmp_path), Pair(tmp_path, "other")
+    mine, theirs = (pair.signed(small.path, tmp_path / f"{pair.id}.tflite") for pair in (maker, other))
+    forged = bytearray(mine.read_bytes())
+    forged[-160:-72] = theirs.read_bytes()[-160:-72]  # the other's signature under the maker's id
+    forged[-64:] = sha256(forged[:-64]).hexdigest().encode()
+    (tmp_path / "forged.tflite").write_bytes(forged)
+    both = tmp_path / "keys.pub"
+    both.write_bytes(maker.public.read_bytes() + other.public.read_bytes())
+    paths = (small.path, mine, theirs, tmp_path / "forged.tflite")
+    asked = [(path, keys) for path in paths for keys in (maker.public, both)]
+    questions = [
+        {"ask": "open", "base64": base64.b64encode(path.read_bytes()).decode(), "keys": keys.read_text()}
+        for path, keys in asked
+    ]
+    found = []
+    for (path, keys), answer in zip(asked, ask(questions), strict=True):
+        try:
+            expected = {"found": Bundle.open(path, keys).manifest.name}
+        except BundleError as error:
+            line = str(error).replace(f"{path}: ", "file: ").replace(str(keys), "keys.pub")
+            expected = {"error": "BundleError", "line": line}
+        assert answer == expected
+        found.append("found" in answer)
+    assert found == [False, False, True, True, False, True, False, False]
+
+
+def test_keys_that_are_none_are_refused(tmp_path: Path) -> None:
+    wrong = ["no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"]
+    answers = ask({"ask": "open", "base64": "", "keys": keys} for keys in wrong)
+    line = "keys.pub: expected Ed25519 public keys in PEM; got something else; make one: mgdist keys new"
+    assert answers == [{"error": "EdgeError", "line": line}] * 2

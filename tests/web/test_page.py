@@ -19,6 +19,7 @@ from mgdist_edge.bundle import Bundle
 from tests.edge import pair
 from tests.edge.conftest import documents
 from tests.edge.damage import Pieces
+from tests.edge.keys import Pair
 from tests.web import bundles
 from tests.web.port import NODE, ROOT, need_browser
 
@@ -39,9 +40,9 @@ def served(small: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @contextmanager
-def serving(paths: dict[str, Path]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(paths: dict[str, Path], *asked: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Yield the address of a server with some bundles, and its process."""
-    command = [sys.executable, "-m", "mgdist_edge", "web", *map(str, paths.values()), "--port", "0"]
+    command = [sys.executable, "-m", "mgdist_edge", "web", *map(str, paths.values()), "--port", "0", *asked]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "edge") as process:
         try:
             assert process.stdout
@@ -116,6 +117,19 @@ def test_wrong_files_are_refused_in_one_line_and_the_open_bundle_stays(
         assert "expected" in line
         assert part in line
     assert (found["stays"], found["alert"]) == ("small", False)
+
+
+def test_a_page_with_a_key_opens_only_what_that_key_signed(served: dict[str, Path], tmp_path: Path) -> None:
+    maker, other = Pair(tmp_path), Pair(tmp_path, "other")
+    signed = {name: maker.signed(served[name], tmp_path / f"{name}.tflite") for name in ("small", "digits")}
+    foreign = other.signed(served["small"], tmp_path / "foreign.tflite")
+    with serving({"small": signed["small"]}, "--require-signature", str(maker.public)) as (address, _):
+        files = [str(served["small"]), str(foreign)]
+        found = person("refusing", url=address, files=files, good=str(signed["digits"]), name="digits")
+    unsigned, claimed = found["lines"]
+    assert "expected a bundle signed with keys.pub; got one without a signature" in unsigned
+    assert f"got one that claims key {other.id}, and not the signature of {maker.id}" in claimed
+    assert (found["stays"], found["about"]) == ("small", "by a key that this page trusts")
 
 
 def test_the_page_works_without_a_server_after_the_first_visit(served: dict[str, Path], small: Bundle) -> None:

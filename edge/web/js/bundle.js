@@ -8,6 +8,7 @@ import { BundleError } from "./errors.js";
 import { readGolden } from "./golden.js";
 import { parseManifest, readManifest, readParts } from "./manifest.js";
 import { readSeal } from "./seal.js";
+import { requireSigned, sha256 } from "./signature.js";
 import { labelsOf } from "./tasks.js";
 
 /** The members of the archive, in the order of the file, and the bytes that each may have. */
@@ -29,6 +30,7 @@ const REQUIRED = ["manifest.json", "labels.txt", "golden.json"];
  * @property {import("./manifest.js").Manifest} manifest what it says of itself.
  * @property {import("./golden.js").Golden} golden examples to prove a device right.
  * @property {string | null} signer id of the key that it claims to be signed with; null of an unsigned one.
+ * @property {boolean} signed whether one of the keys that the page trusts signed it.
  * @property {string | null} readme the model card, in Markdown.
  */
 
@@ -37,11 +39,12 @@ const REQUIRED = ["manifest.json", "labels.txt", "golden.json"];
  *
  * @param {string} name
  * @param {Uint8Array<ArrayBuffer>} file
+ * @param {import("./signature.js").Keys} [keys] one of which must have signed it; where there is none, none need have.
  * @returns {Promise<Bundle>}
  */
-export async function openBundle(name, file) {
+export async function openBundle(name, file, keys = new Map()) {
   try {
-    return await examined(name, file);
+    return await examined(name, file, keys);
   } catch (error) {
     throw error instanceof BundleError ? new BundleError(`${name}: ${error.message}`) : error;
   }
@@ -50,15 +53,17 @@ export async function openBundle(name, file) {
 /**
  * @param {string} name
  * @param {Uint8Array<ArrayBuffer>} file
+ * @param {import("./signature.js").Keys} keys
  * @returns {Promise<Bundle>}
  */
-async function examined(name, file) {
+async function examined(name, file, keys) {
   const seal = readSeal(file);
-  const { end, signer } = seal;
+  const { end, signature } = seal;
   const members = readDirectory(file.subarray(end.directory, end.directory + end.size), end, LIMITS);
   const start = members.length ? members[0].header : end.directory;
   if (!(0 < start && start <= end.directory)) throw damaged("its archive begins nowhere");
   await requireSeal(file, seal);
+  await requireSigned(keys, signature, file);
   const parts = unpacked(file, members, start, end);
   const fields = parseManifest(take(parts, "manifest.json"));
   await requireParts(fields, parts, file.subarray(0, start));
@@ -66,7 +71,8 @@ async function examined(name, file) {
   requireLabels(take(parts, "labels.txt"), manifest);
   const golden = readGolden(take(parts, "golden.json"), [...manifest.inputs.keys()], manifest.tasks);
   const readme = parts.get("README.md");
-  return { name, file, manifest, golden, signer, readme: readme ? new TextDecoder().decode(readme) : null };
+  const [signer, signed] = [signature?.key ?? null, signature !== null && keys.size > 0];
+  return { name, file, manifest, golden, signer, signed, readme: readme ? new TextDecoder().decode(readme) : null };
 }
 
 /**
@@ -139,15 +145,4 @@ function requireLabels(raw, manifest) {
   if (!same(raw, new TextEncoder().encode(labelsOf(task).join("\n")))) {
     throw new BundleError("labels.txt: expected the labels of the manifest; got others; make the bundle again");
   }
-}
-
-/** @param {Uint8Array<ArrayBuffer>} data */
-async function sha256(data) {
-  if (!globalThis.crypto?.subtle) {
-    throw new BundleError(
-      "expected a page that may compute hashes; got one without https; open it by https or localhost",
-    );
-  }
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -80,8 +80,9 @@ function named(name, input, raw) {
  *
  * @param {string} name of the file.
  * @param {Uint8Array<ArrayBuffer>} file
+ * @param {import("./signature.js").Keys} keys one of which must have signed it; where there is none, none need have.
  */
-export async function load(name, file) {
-  const bundle = await openBundle(name, file);
+export async function load(name, file, keys) {
+  const bundle = await openBundle(name, file, keys);
   return new Predictor(bundle, await Runtime.of(bundle));
 }

@@ -5,6 +5,7 @@ import { targetOf, weigh } from "../explain.js";
 import { load } from "../predictor.js";
 import { startLiteRt } from "../runtime.js";
 import { selftest } from "../selftest.js";
+import { readKeys } from "../signature.js";
 import { showAnswer, showNothing, showWrong, watchCard } from "./answer_card.js";
 import { fetched, offer, read, showBundle, showSelftest, tellRefused, tellWork } from "./bundle_card.js";
 import { byId } from "./elements.js";
@@ -22,6 +23,8 @@ const PATIENCE = 30;
 let predictor = null;
 /** @type {Map<string, import("./panes.js").Pane>} */
 let panes = new Map();
+/** The keys that came along with the page. @type {import("../signature.js").Keys} */
+let keys = new Map();
 /** Counts what a person changed: work for an older state stops. */
 let state = 0;
 
@@ -34,7 +37,7 @@ let state = 0;
 async function open(name, file) {
   tellWork(`Checking ${name}…`);
   try {
-    const opened = await load(name, await file());
+    const opened = await load(name, await file(), keys);
     predictor?.delete();
     predictor = opened;
   } catch (error) {
@@ -145,6 +148,7 @@ async function start() {
   offerInstall();
   watchCard();
   const ready = startLiteRt();
+  keys = await readKeys(await (await fetch("keys.pub")).text());
   /** @type {import("./bundle_card.js").Served[]} */
   const served = await (await fetch("bundles.json")).json();
   offer(served, open);

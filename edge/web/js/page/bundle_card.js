@@ -69,7 +69,7 @@ export function tellRefused(line) {
  *
  * @param {import("../bundle.js").Bundle} bundle
  */
-export function showBundle({ name, file, manifest, signer, readme }) {
+export function showBundle({ name, file, manifest, signer, signed, readme }) {
   for (const each of document.querySelectorAll("[data-bundle]")) {
     each.setAttribute("aria-pressed", String(each.getAttribute("data-bundle") === name));
   }
@@ -86,7 +86,7 @@ export function showBundle({ name, file, manifest, signer, readme }) {
       ...measured(manifest.metrics),
       ["Made", manifest.created.slice(0, 10)],
       ["Licence", manifest.license],
-      ["Signed", signer && `claims key ${signer}, which this page does not check`],
+      ["Signed", signer && (signed ? "by a key that this page trusts" : `claims key ${signer}; this page has no key`)],
     ]),
   );
   byId("readme").hidden = !readme;

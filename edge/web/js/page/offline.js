@@ -12,6 +12,7 @@ const BESIDES = [
   "icon-192.png",
   "icon-512.png",
   "bundles.json",
+  "keys.pub",
   "js/page/recorder_worklet.js",
 ];
 
