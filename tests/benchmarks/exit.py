@@ -3,9 +3,10 @@
     python -m tests.benchmarks exit RUN [--budget 0.005] [--anew]
 
 RUN is the folder of a finished run of a job that reads one text and gives one label. Where its bundle carries an exit,
-that is measured; else, and with --anew, one is chosen on the validation split, as ``compress.exit`` does. Accuracy is that of the whole
-test split. Each document of --documents is timed once each way, from text to label, in blocks of 25 that take turns, on
-one thread: by the clock, and by the processor's time in the thread, in which other programs do not count.
+that is measured; else, and with --anew, one is chosen on the validation split, as ``compress.exit`` does. Accuracy is
+that of the whole test split. Each document of --documents is timed once each way, from text to label, in blocks of 25
+that take turns, on one thread: by the clock, and by the processor's time in the thread, in which other programs do not
+count.
 """
 
 import argparse
