@@ -38,6 +38,7 @@ from mgdist.job.search import SearchSpec
 from mgdist.job.spec import Job
 from mgdist.search.deployed import deployed
 from mgdist.search.fits import Gate, Verdict
+from mgdist.search.halfway import followed, leave, place_of
 from mgdist.search.members import prune, weights_of
 from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
@@ -108,7 +109,7 @@ def _tuner(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Pat
             name=STATE,
             storage_path=str(folder),
             callbacks=[_Follower(job, spec, folder)],
-            # A trial that a kill cut short starts anew: it is short, and the others are kept.
+            # Trials keep checkpoints of their own, which do not pass through Tune: a kill leaves them whole.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
@@ -236,10 +237,11 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
 
     def _run(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         assert self.job.search is not None
-        job = trial_job(self.job, point(config, self.job.search.space))
+        where = point(config, self.job.search.space)
+        job, place = trial_job(self.job, where), place_of(self.folder, self.trial_name, where)
         training = prepare(job, self.dataset, self.recorder)
         torch.set_num_threads(threads(training.network, self.cores))
-        for progress in training.epochs():
+        for progress in followed(training, place):
             over = training.is_over(progress)
             if self.job.search.ensemble is not None:
                 checkpoint.save_best(weights_of(self.folder, number(self.trial_name)), progress)
@@ -266,9 +268,9 @@ def _attempt_with_workers(given: Mapping[str, Any], config: Mapping[str, Any]) -
     """Follow a training of several workers; its reports become the trial's."""
     job, folder = given["job"], given["folder"]
     name = tune.get_context().get_trial_name()
-    moved = trial_job(job, point(config, job.search.space))
+    where = point(config, job.search.space)
+    moved, place = trial_job(job, where), place_of(folder, name, where)
     board = folder / "tensorboard" / name
-    place = folder / "trials" / name
     moved = launch.begun(moved, given["dataset"], place).of(moved)
     result = launch.fit(
         moved,
@@ -346,6 +348,8 @@ class _Follower(tune.Callback):  # type: ignore[misc]
         self.count(event["trial"], state)
         with self.path.open("a") as file:
             file.write(json.dumps(event) + "\n")
+        if state != "running":
+            leave(self.folder, str(trial))
         if self.spec.ensemble is not None and state != "running":
             prune(self.folder, read(self.path), self.job, self.spec.ensemble)
 

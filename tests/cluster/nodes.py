@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 90.0
-GCS, DASHBOARD, CLIENT, REDIS = 6379, 8265, 10001, 6390
+GCS, DASHBOARD, CLIENT = 6379, 8265, 10001
 STORE = 150_000_000
 """Bytes of a node's object store."""
 
@@ -59,7 +59,7 @@ class Nodes:
         workers: the others.
         laptop: a namespace without Ray.
         options: of every ``ray start``.
-        keeps: a Redis, beside the laptop, keeps what the head knows.
+        keeps: what the head knows is on its disk too, so that it can start anew.
     """
 
     folder: Path
@@ -102,22 +102,12 @@ class Nodes:
         if node is self.head:
             role = ["--head", f"--port={GCS}", "--dashboard-host=0.0.0.0", f"--dashboard-port={DASHBOARD}"]
             role += [f"--temp-dir={self.folder / 'ray'}", "--num-cpus=0", f"--ray-client-server-port={CLIENT}"]
-        kept = {"RAY_REDIS_ADDRESS": f"{self.laptop.ip}:{REDIS}"} if self.keeps and node is self.head else {}
-        self._begin(node, "ray", "start", *role, *common, *self.options, more=kept)
-
-    def keep(self) -> None:
-        """Start the Redis."""
-        self._begin(self.laptop, "redis-server", "--port", REDIS, "--protected-mode", "no", "--save", "")
-
-    def _begin(self, node: Node, *words: object, more: Mapping[str, str] | None = None) -> None:
+        kept = {"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(self.folder / "gcs")} if self.keeps else {}
         with (self.folder / f"{node.name}.log").open("ab") as log:
             node.process = subprocess.Popen(
-                self.command(node, *words),
-                env={**self.environment(self.token), **(more or {})},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+                self.command(node, "ray", "start", *role, *common, *self.options),
+                env={**self.environment(self.token), **kept}, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
 
     def end(self, node: Node) -> None:
         """End all processes of a node at once, as when its power fails."""
@@ -185,7 +175,7 @@ def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, kee
         workers: nodes beside the head.
         options: of every ``ray start``.
         cpus: of each of them.
-        keeps: a Redis keeps what the head knows.
+        keeps: what the head knows is on its disk too.
     """
     folder = Path(tempfile.mkdtemp(prefix="mgn-", dir="/tmp"))
     (folder / "home").mkdir()
@@ -198,8 +188,6 @@ def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, kee
     switch = f"mgn{os.getpid()}s"
     try:
         _wire(switch, found)
-        if keeps:
-            made.keep()
         made.start(made.head)
         made.listens()
         for node in made.workers:

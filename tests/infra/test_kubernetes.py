@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mgdist.job.load import load
 from tests.infra.kinds import CRDS, ROOT, documents, wrong, wrong_custom
@@ -55,7 +56,7 @@ NAMES = ("head", "submitter", "cpu", "gpu", "gpu-node")
 def test_all_files_are_looked_at() -> None:
     kinds = [document.get("kind") for path in FILES for document in documents(path.read_text()) if "kind" in document]
     assert {*kinds} == {*KINDS, "RayCluster", "RayJob", "Kustomization", "Component"}
-    assert (len(FILES), set(templates())) == (14, set(NAMES))
+    assert (len(FILES), set(templates())) == (15, set(NAMES))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(KUBERNETES)))
@@ -70,6 +71,21 @@ def test_a_file_has_no_field_that_kubernetes_does_not_know(path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pod_has_no_field_that_kubernetes_does_not_know(name: str) -> None:
     assert list(wrong(templates()[name], "V1PodTemplateSpec")) == []
+
+
+@needs_crds
+def test_kuberay_keeps_what_a_head_knows_where_that_is_asked_for() -> None:
+    (component,) = read("components/head-restart/kustomization.yaml")
+    (patch,) = component["patches"]
+    assert patch["target"] == {"kind": "RayCluster", "name": cluster()["metadata"]["name"]}
+    (change,) = yaml.safe_load(patch["patch"])
+    assert (change["op"], change["path"]) == ("add", "/spec/gcsFaultToleranceOptions")
+    whole = cluster()
+    whole["spec"]["gcsFaultToleranceOptions"] = change["value"]
+    assert wrong_custom(whole) == []
+    whole["spec"]["gcsFaultToleranceOptions"] = {"backend": "rocks"}
+    (told,) = wrong_custom(whole)
+    assert "'rocks' is not one of ['redis', 'rocksdb']" in told
 
 
 def test_typos_are_found() -> None:

@@ -19,7 +19,7 @@ from mgdist.evaluate.scores import as_json, quality, score
 from mgdist.job.spec import Job
 from mgdist.search.ensemble import Ensemble, ensemble
 from mgdist.search.members import MEMBERS, members
-from mgdist.search.results import Searched, read
+from mgdist.search.results import Searched, Trial, read
 from mgdist.search.tune import search, trial_job
 from tests.train.corpus import dataset as small_dataset
 from tests.train.corpus import moved
@@ -169,6 +169,13 @@ def test_trials_of_two_workers_train_on_ray(ray: None, small: tuple[Job, Dataset
     assert members(found, tmp_path, job.search.ensemble) == found.winners(2)
 
 
+def half_done(metrics: Path) -> list[Trial]:
+    """Return the trials that are well on."""
+    return (
+        [trial for trial in read(metrics) if trial.state == "running" and trial.epoch >= 4] if metrics.exists() else []
+    )
+
+
 @pytest.mark.slow
 def test_a_killed_search_keeps_its_finished_trials(tmp_path: Path) -> None:
     job, _ = small_dataset(tmp_path, rows=1000)
@@ -181,16 +188,21 @@ def test_a_killed_search_keeps_its_finished_trials(tmp_path: Path) -> None:
 
     first = subprocess.Popen(command)
     seen: list[float] = []  # when each was seen to be done
-    while len([when for when in seen if when < time.monotonic() - 2]) < 2:
+    while len([when for when in seen if when < time.monotonic() - 2]) < 2 or not half_done(metrics):
         assert first.poll() is None, "the driver ended before it could be killed"
         time.sleep(0.05)
         done = metrics.read_text().count('"done"') if metrics.exists() else 0
         seen += [time.monotonic()] * (done - len(seen))
     first.send_signal(signal.SIGKILL)
     first.wait()
-    before = [trial for trial in read(metrics) if trial.state == "done"]
+    before, half = [trial for trial in read(metrics) if trial.state == "done"], half_done(metrics)
+    lines = len(metrics.read_text().splitlines())
 
     subprocess.run(command, check=True)
+    again = [json.loads(line) for line in metrics.read_text().splitlines()[lines:]]
+    for trial in half:
+        first = next(each for each in again if each.get("trial") == trial.number and each["epoch"])
+        assert first["epoch"] >= trial.epoch or first["point"] != trial.point, "a half-done trial began anew"
     found = Searched.open(tmp_path / "search").trials
     assert sorted(trial.number for trial in found) == list(range(1, 9))
     assert {trial.state for trial in found} == {"done"}
