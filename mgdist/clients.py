@@ -43,14 +43,15 @@ def bundle_for_mediapipe(
     pruned = run.folder / f"prune_{shipped.step}" / "data"
     dataset = Dataset.open(pruned if shipped.step else run.data)
     require_expressible(dataset.inputs, dataset.tasks)
-    tuned = run.folder / f"tune_{shipped.step}" / run.weights.name
+    tuned = run.folder / ("tune_aware" if shipped.aware else f"tune_{shipped.step}") / run.weights.name
     variant = mediapipe(
-        restore(run.job, dataset, tuned if shipped.step else run.weights),
+        restore(run.job, dataset, tuned if shipped.step or shipped.aware else run.weights),
         dataset,
         shipped.bundle,
         destination or run.folder / f"{run.job.name}.mediapipe.tflite",
         method=method or shipped.method,
         budget=run.job.compress.max_accuracy_drop if budget is None else budget,
         words=words,
+        aware=shipped.aware and method in (None, shipped.method),
     )
     return str(variant)

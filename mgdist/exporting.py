@@ -37,6 +37,8 @@ def export(job: ExportJob, console: Console, *, fresh: bool = False) -> Summary:
 
     if job.compress.prune is not None:
         raise JobError("compress.prune: expected none, since nothing is trained here; leave it out")
+    if job.compress.aware is not None:
+        raise JobError("compress.aware: expected none, since nothing is trained here; leave it out")
     if job.compress.exit is not None:
         raise JobError("compress.exit: expected none, since only texts are read in part; leave it out")
     model = describe(Path(job.model))

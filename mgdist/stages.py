@@ -23,9 +23,8 @@ from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
 from mgdist.job.compress import STATIC, PruneStepSpec
 from mgdist.job.export import Asked
-from mgdist.job.point import as_document, at_point, cutting, untaught
-from mgdist.job.prune import fine_tuning
-from mgdist.job.search import EnsembleSpec
+from mgdist.job.point import as_document, at_point, cutting, searched, unmeasured
+from mgdist.job.prune import aware_tuning, fine_tuning
 from mgdist.job.spec import Job
 from mgdist.report.summary import Summary
 from mgdist.runs import Done, Run, digest
@@ -51,6 +50,7 @@ class Contender:
         data: that it reads.
         evaluated: how good it is.
         converted: the same network for the device, in float32.
+        aware: whether it was fine-tuned for a format.
     """
 
     number: int
@@ -58,6 +58,7 @@ class Contender:
     trained: "Done[Trained]"
     evaluated: "Done[Evaluated]"
     converted: "Done[Converted]"
+    aware: bool = False
 
     @property
     def quality(self) -> float:
@@ -66,7 +67,7 @@ class Contender:
 
     def stage(self, name: str) -> str:
         """Return what a stage is called that works on it."""
-        return f"{name}_{self.number}" if self.number else name
+        return name + _suffix(self.number, aware=self.aware)
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class Line:
             self._connected()
             search(job, data.folder, folder, None if taught is None else taught.folder)
 
-        given = [data.digest, _parts(_searched(job), "task", "granularities", "model", "train", "search", "seed")]
-        given += [_parts(_unmeasured(job), "compress", "device")] if job.searches_deployed else []
+        given = [data.digest, _parts(searched(job), "task", "granularities", "model", "train", "search", "seed")]
+        given += [_parts(unmeasured(job), "compress", "device")] if job.searches_deployed else []
         given += [] if taught is None else [taught.digest]
         return self.run.stage("search", *given, do=work, load=Searched.open)
 
@@ -166,6 +167,8 @@ class Line:
         data: Done[Dataset],
         trained: "Done[Trained]",
         simple: "Mapping[str, Heads] | None" = None,
+        *,
+        aware: bool = False,
     ) -> Contender:
         """Score a network and the linear baseline on the validation and the test split, and convert the network.
 
@@ -175,6 +178,7 @@ class Line:
             data: that it reads.
             trained: its weights.
             simple: the scores of the baseline, where they are known already.
+            aware: whether it was fine-tuned for a format.
         """
         from mgdist.evaluate.network import Evaluated, evaluate, restore
         from mgdist.export.litert_route import Converted, convert
@@ -183,7 +187,7 @@ class Line:
             network = restore(best, data.value, trained.value.weights)
             convert(network, best, data.value.inputs, data.value.tasks, folder / "float32.tflite")
 
-        suffix = f"_{number}" if number else ""
+        suffix = _suffix(number, aware=aware)
         score = partial(evaluate, best, data.value, trained.value.weights, simple=simple)
         given: list[Any] = [trained.value.sha256, data.digest]
         evaluated = self.run.stage(f"evaluate{suffix}", *given, do=score, load=Evaluated.open)
@@ -191,7 +195,7 @@ class Line:
         converted = self.run.stage(
             f"convert{suffix}", *given, do=work, load=lambda folder: Converted.open(folder / "float32.tflite")
         )
-        return Contender(number, data, trained, evaluated, converted)
+        return Contender(number, data, trained, evaluated, converted, aware)
 
     def prune(self, best: Job, whole: Contender) -> "Iterator[tuple[Done[Pruned], Contender]]":
         """Take out of the trained network what matters least, step by step, and fine-tune what is left of it."""
@@ -239,10 +243,45 @@ class Line:
 
         reference = contenders[0].quality
         usual = [(each, self.compress("compress", best, each, reference)) for each in contenders]
+        if best.compress.aware is not None and isinstance(best, Job):
+            usual += self.aware(best, contenders[0], usual)
         if not asks_for_mixed(best, reference, [candidate for _, stage in usual for candidate in stage.value]):
             return usual
         mixed = best.model_copy(update={"compress": best.compress.model_copy(update={"methods": ("mixed",)})})
         return [*usual, *((each, self.compress("mixed", mixed, each, reference)) for each in contenders)]
+
+    def aware(
+        self, best: Job, whole: Contender, made: Sequence[tuple[Contender, Done[tuple[Candidate, ...]]]]
+    ) -> list[tuple[Contender, Done[tuple[Candidate, ...]]]]:
+        """Fine-tune the smallest network that is good enough for a format that is not; nothing where there is none."""
+        from mgdist.train.launch import Trained, train
+
+        spec = best.compress.aware
+        assert spec is not None, "the job asks for it"
+        least = whole.quality - best.compress.max_accuracy_drop - 1e-9
+        lost = [
+            each
+            for each, stage in made
+            if each.quality >= least and any(it.method == spec.method and it.quality < least for it in stage.value)
+        ]
+        if not lost:
+            return []
+        last, tuning = lost[-1], aware_tuning(best)
+        answers = None if spec.distil is None else self.answers(best, whole)
+
+        def tune(folder: Path) -> None:
+            self._connected()
+            start, taught = last.trained.value.weights, None if answers is None else answers.folder
+            train(tuning, last.data.folder, folder, taught, start, spec.method)
+
+        given: list[Any] = [last.trained.value.sha256, last.data.digest, spec.method]
+        given += [_parts(tuning, "task", "granularities", "model", "train", "seed")]
+        given += [answers.digest] if answers else []
+        tuned = self.run.stage("tune_aware", *given, do=tune, load=Trained.open)
+        simple = whole.evaluated.value.baseline
+        contender = self.contender(best, last.number, last.data, tuned, simple, aware=True)
+        only = best.model_copy(update={"compress": best.compress.model_copy(update={"methods": (spec.method,)})})
+        return [(contender, self.compress("compress", only, contender, whole.quality))]
 
     def compress(self, name: str, best: Asked, contender: Contender, reference: float) -> Done[tuple[Candidate, ...]]:
         """Quantize to each format, and measure what could ship on the validation split with the edge runtime."""
@@ -265,11 +304,12 @@ class Line:
                 tell,
                 step=contender.number,
                 reference=reference,
+                aware=contender.aware,
             )
 
         budget = [best.compress.max_accuracy_drop, best.device.max_size, best.compress.every]
         given: list[Any] = [converted.digest, evaluated.digest, best.methods, *budget]
-        given += [reference] if contender.number else []
+        given += [reference] if contender.number or contender.aware else []
         given += [best.compress.calibrate] if set(STATIC) & set(best.methods) else []
         return self.run.stage(contender.stage(name), *given, do=work, load=open_candidates)
 
@@ -294,7 +334,7 @@ class Line:
             outputs = contender.evaluated.value.test
             ship(best, contender.data.value, levels, way, compressed.folder, outputs, created, folder)
 
-        steps = [[each.method, each.step, each.sha256] for each in way]
+        steps = [[each.method, each.step, each.aware, each.sha256] for each in way]
         given: list[Any] = [compressed.digest, best.name, best.run.license, steps, "with what is usual"]
         given += [best.compress.exit.model_dump()] if best.compress.exit else []
         shipped = self.run.stage("bundle", *given, do=work, load=Shipped.open)
@@ -343,20 +383,12 @@ class Line:
             self.run.event("note", text=f"Ray dashboard: {cluster.dashboard}")
 
 
+def _suffix(number: int, *, aware: bool) -> str:
+    """Return what the stages of a network are called behind their name."""
+    return "_aware" if aware else f"_{number}" if number else ""
+
+
 def _parts(job: Job, *names: str) -> dict[str, Any]:
     """Return some sections of a job as plain values."""
     document = as_document(job)
     return {name: document[name] for name in names}
-
-
-def _searched(job: Job) -> Job:
-    """Return a job without what changes nothing in its search: the combining of its winners, and how they teach."""
-    assert job.search is not None, "the job asks for a search"
-    ensemble = job.search.ensemble
-    kept = None if ensemble is None else EnsembleSpec(winners=ensemble.winners)
-    return untaught(job).model_copy(update={"search": job.search.model_copy(update={"ensemble": kept})})
-
-
-def _unmeasured(job: Job) -> Job:
-    """Return a job without a measurement on the device, which is of what came out of its search."""
-    return job.model_copy(update={"device": job.device.model_copy(update={"bench": None})})

@@ -42,6 +42,7 @@ def write_rows(path: Path) -> None:
         label = list(WORDS)[number % 3]
         word = WORDS[label].split()[number // 3 % 5]
         rows.append({"text": f"This is about a {word}. It came as number {number}.\n\nNobody saw it.", "label": label})
+        rows[-1]["size"] = 5 * (number % 3) + number // 3 % 5
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
@@ -224,3 +225,27 @@ def test_what_is_left_after_each_step_of_pruning_competes_with_the_whole(job: Pa
     assert len({sum(len(graph.operators) for graph in model.subgraphs) for model in models}) == 1
     again = mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
     assert (again.returncode, len(done(folder))) == (0, 13)
+
+
+AWARE = "compress.aware={method: int2, epochs: 3, lr: 0.01}"
+
+
+@pytest.mark.slow
+def test_a_format_that_loses_too_much_is_fine_tuned_for(job: Path) -> None:
+    from mgdist.export.candidates import Shipped, open_candidates
+
+    asked = ["search=null", "task={kind: regress, targets: [size]}", "compress.methods=[float32, int2]"]
+    asked += [AWARE, "compress.max_accuracy_drop=0.01"]
+    ended = mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
+    assert ended.returncode == 0, ended.stderr
+    folder = (job.parent / "runs" / "tiny" / "latest").resolve()
+    tuning = ["tune_aware", "evaluate_aware", "convert_aware", "compress_aware"]
+    assert done(folder) == ["data", "train", "evaluate", "convert", "compress", *tuning, "bundle"]
+    whole = {each.method: each for each in open_candidates(folder / "compress")}
+    (aware,) = open_candidates(folder / "compress_aware")
+    assert (aware.method, aware.aware) == ("int2", True)
+    assert whole["int2"].quality < whole["float32"].quality - 0.01 <= aware.quality
+    assert re.search(r"Ships int2, aware: r2", ended.stdout)
+    assert re.search(r"Fine-tuned for int2: [\d.]+ on valid, [\d.]+ without", ended.stdout)
+    assert Shipped.open(folder / "bundle").aware
+    assert edge("selftest", folder / "tiny.tflite").returncode == 0

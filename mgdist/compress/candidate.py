@@ -82,6 +82,7 @@ class Candidate:
         floats: operators that compute in float, how many of each kind.
         consistent: for each head above a finer one, how often their answers agree on the validation split, 0 to 1.
         step: of pruning that its network is left from; 0 of the trained network.
+        aware: whether that network was fine-tuned for this format.
     """
 
     method: Method
@@ -96,13 +97,14 @@ class Candidate:
     layers: tuple[Layer, ...] = ()
     floats: dict[str, int] = field(default_factory=dict)
     step: int = 0
+    aware: bool = False
 
     @property
     def name(self) -> str:
         """How it is told from the others."""
-        return name_of(self.method, self.step)
+        return name_of(self.method, self.step, aware=self.aware)
 
 
-def name_of(method: Method, step: int) -> str:
-    """Return how a candidate is called: by its method, and by the step of pruning behind it."""
-    return f"{method}, pruned {step}" if step else method
+def name_of(method: Method, step: int, *, aware: bool = False) -> str:
+    """Return how a candidate is called: by its method, and by the pruning and fine-tuning behind it."""
+    return f"{method}{f', pruned {step}' if step else ''}{', aware' if aware else ''}"

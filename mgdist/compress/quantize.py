@@ -41,6 +41,8 @@ ROWS: dict[Method, Format] = {"int8_embedding": "int8", "int4": "int4", "int2": 
 BITS: dict[Format, int] = {"int8": 8, "int4": 4, "int2": 2}
 BLOCKED, BLOCK = 4, 32
 """Bits for which an embedding's row may have a scale for each so many numbers."""
+Shared = Literal["all", "channel", "block"]
+"""What shares a scale: all of a weight, an output channel (of an embedding a row), or 32 numbers of a row."""
 Calls = Mapping[str, Sequence[Mapping[str, NDArray[np.generic]]]]
 """Of each signature what it was given, call by call: inputs by name."""
 SCALE = 12
@@ -73,6 +75,7 @@ def quantize(
     *,
     formats: Mapping[str, Format] | None = None,
     calls: Calls | None = None,
+    aware: bool = False,
 ) -> Quantized:
     """Write a float32 model in another number format.
 
@@ -92,12 +95,13 @@ def quantize(
         destination: the file to write, as a whole or not at all.
         formats: of each layer by name, for ``mixed``; those that are not named are int8.
         calls: what the signatures were given on examples, for the static formats.
+        aware: the weights were rounded for this method as they learned, and are taken as they are.
 
     Raises:
         ConvertError: the quantizer stopped, or left the weights as they were.
     """
     try:
-        content, parts = apart(quantized, model, method, dict(formats or {}), calls or {})
+        content, parts = apart(quantized, model, method, dict(formats or {}), calls or {}, aware)
         write(destination, content)
     except ApartError as error:
         raise ConvertError(f"{model}: expected a model to write as {method}; the quantizer stopped: {error}") from None
@@ -122,16 +126,16 @@ def prove(method: Method, found: Weights, path: Path) -> None:
 
 @needs("ai_edge_quantizer.quantizer")
 def quantized(
-    path: Path, method: Method, formats: Mapping[str, Format], calls: Calls
+    path: Path, method: Method, formats: Mapping[str, Format], calls: Calls, aware: bool
 ) -> tuple[bytes, tuple[Layer, ...]]:
     """Return a model in another number format, and its layers; better called through ``apart``."""
-    model = read(_rewritten(path, method, formats, calls))
+    model = read(_rewritten(path, method, formats, calls, aware=aware))
     _stamp(model)
     found = layers(model)  # as long as the model has its names
     return packed(model), found
 
 
-def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls: Calls) -> bytes:
+def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls: Calls, *, aware: bool) -> bytes:
     from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
@@ -160,7 +164,7 @@ def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls:
             if set(chosen) == {"float32"}:
                 return path.read_bytes()  # the quantizer stops where there is nothing to do
             for layer, format in zip(found, chosen, strict=True):
-                _lower(quantizer, layer, format, plain=method == "int8_embedding")
+                _lower(quantizer, layer, format, plain=method == "int8_embedding", aware=aware)
         case _ as never:
             assert_never(never)
     return bytes(quantizer.quantize().quantized_model)
@@ -173,8 +177,16 @@ def _usual(method: Method, layer: Layer) -> Format:
     return "float32" if method == "int8_embedding" else "int8"
 
 
-def _lower(quantizer: "Quantizer", layer: Layer, format: Format, *, plain: bool) -> None:
-    """Write a layer in a format; ``plain``: with one scale for all of it, as old runtimes need."""
+def _lower(quantizer: "Quantizer", layer: Layer, format: Format, *, plain: bool, aware: bool) -> None:
+    """Write a layer in a format.
+
+    Args:
+        quantizer: to be told.
+        layer: of the model.
+        format: not that which it has.
+        plain: with one scale for all of it, as old runtimes need.
+        aware: it lies on a grid of the format already.
+    """
     from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
     from ai_edge_quantizer.quantizer import AlgorithmName
 
@@ -182,9 +194,10 @@ def _lower(quantizer: "Quantizer", layer: Layer, format: Format, *, plain: bool)
         return
     bits = BITS[format]
     grain = QuantGranularity.TENSORWISE if plain else _grain(layer, bits)
-    # With few steps it pays to cut off outliers: half the error of minimum and maximum. Blocks have few of them.
-    cut = bits < 8 and grain in (QuantGranularity.TENSORWISE, QuantGranularity.CHANNELWISE)
-    algorithm = AlgorithmName.OCTAV if cut else AlgorithmName.MIN_MAX_UNIFORM_QUANT
+    algorithm = AlgorithmName.MIN_MAX_UNIFORM_QUANT
+    if grain != QuantGranularity.BLOCKWISE_32 and is_cut(bits):
+        # What was cut off is gone from a weight that was rounded, so that its largest number tells no scale any more.
+        algorithm = AlgorithmName.DEQUANTIZED_WEIGHT_RECOVERY if aware else AlgorithmName.OCTAV
     quantizer.add_dynamic_config(_scope(layer), TFLOperationName(layer.operator), bits, grain, algorithm)
 
 
@@ -194,18 +207,41 @@ def _scope(layer: Layer) -> str:
 
 
 def _grain(layer: Layer, bits: int) -> "QuantGranularity":
+    """Return what shares a scale, as the quantizer calls it."""
+    from ai_edge_quantizer.qtyping import QuantGranularity
+
+    match shared(layer.width, bits, embeds=layer.embeds):
+        case "all":
+            return QuantGranularity.TENSORWISE
+        case "channel":
+            return QuantGranularity.CHANNELWISE
+        case "block":
+            return QuantGranularity.BLOCKWISE_32
+        case _ as never:
+            assert_never(never)
+
+
+def shared(width: int, bits: int, *, embeds: bool) -> Shared:
     """Return what shares a scale: an output channel; of an embedding a row, 32 numbers of it, or all of it.
 
     A row's own scale takes 12 bytes, a block's two: blocks of 32 where the row has whole ones and few bits, and one
     scale for all where its own would make the row a quarter longer.
-    """
-    from ai_edge_quantizer.qtyping import QuantGranularity
 
-    if not layer.embeds:
-        return QuantGranularity.CHANNELWISE
-    if bits == BLOCKED and layer.width % BLOCK == 0:
-        return QuantGranularity.BLOCKWISE_32
-    return QuantGranularity.TENSORWISE if layer.width * bits / 8 / 4 < SCALE else QuantGranularity.CHANNELWISE
+    Args:
+        width: numbers of a row.
+        bits: of a number.
+        embeds: whether the weight is an embedding.
+    """
+    if not embeds:
+        return "channel"
+    if bits == BLOCKED and width % BLOCK == 0:
+        return "block"
+    return "all" if width * bits / 8 / 4 < SCALE else "channel"
+
+
+def is_cut(bits: int) -> bool:
+    """Tell whether outliers are cut off: with few steps that halves the error. Blocks have few of them."""
+    return bits < 8
 
 
 def _stamp(model: schema.ModelT) -> None:

@@ -48,6 +48,7 @@ def candidates(
     always: Collection[Method] = ALWAYS,
     step: int = 0,
     reference: float | None = None,
+    aware: bool = False,
 ) -> None:
     """Quantize a model to each format that the job allows, and measure on the validation split what could ship.
 
@@ -70,11 +71,12 @@ def candidates(
         always: formats that are scored even where they cannot ship.
         step: of pruning that the network is left from; 0 of the trained one.
         reference: quality that the budget is counted from; None for that of this very network.
+        aware: whether the network was fine-tuned for the one method of the job.
     """
     if reference is None:
         reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
     before = Measured.of(job, dataset, measured)
-    measuring = Measuring(job, dataset, converted, trained, reference, created, folder, before, step)
+    measuring = Measuring(job, dataset, converted, trained, reference, created, folder, before, step, aware)
     made = sorted(map(measuring.weighed, job.methods), key=lambda each: each.packed.size)
     asked = job.methods if job.compress.every else (*always, made[0].made.method)
     found, skipped = list[Candidate](), list[Skipped]()
@@ -144,6 +146,7 @@ class Shipped:
         test: the scores of each head on the test split, by the edge runtime.
         parity: against the network that was converted, on the test split.
         step: of pruning that this network is left from; 0 of the trained one.
+        aware: whether it was fine-tuned for the method.
         exit: what stopping early saves and costs; None where all is always read.
     """
 
@@ -152,6 +155,7 @@ class Shipped:
     test: Heads
     parity: Parity
     step: int
+    aware: bool = False
     exit: EarlyExit | None = None
 
     @classmethod
@@ -160,7 +164,7 @@ class Shipped:
         fields = json.loads((folder / SHIPPED).read_text())
         test, compared = from_json(fields["test"]), Parity(**fields["parity"])
         exit = EarlyExit.from_json(fields["exit"]) if "exit" in fields else None
-        return cls(folder / fields["bundle"], fields["method"], test, compared, fields["step"], exit)
+        return cls(folder / fields["bundle"], fields["method"], test, compared, fields["step"], fields["aware"], exit)
 
 
 def ship(
@@ -204,6 +208,6 @@ def ship(
     golden = golden_of(dataset.valid, outputs)
     name = f"{job.name}.tflite"
     bundle(flatbuffer(source, chosen.method), manifest, golden, folder / name, readme=card(manifest, job, way, exit))
-    told = {"bundle": name, "method": chosen.method, "step": chosen.step}
+    told = {"bundle": name, "method": chosen.method, "step": chosen.step, "aware": chosen.aware}
     told |= {"test": as_json(test), "parity": asdict(compared)} | ({"exit": exit.as_json()} if exit else {})
     write(folder / SHIPPED, json.dumps(told, indent=1))

@@ -67,6 +67,7 @@ class Measuring:
         folder: that the candidates are written into.
         measured: what was measured before.
         step: of pruning that the network is left from; 0 of the trained one.
+        aware: whether the network was fine-tuned for the one method that the job tries.
     """
 
     job: Asked
@@ -78,6 +79,7 @@ class Measuring:
     folder: Path
     measured: Measured
     step: int = 0
+    aware: bool = False
 
     def weighed(self, method: Method, formats: Mapping[str, Format] | None = None) -> Weighed:
         """Quantize the model and pack it; leaves METHOD.tflite and METHOD.bundle.tflite.
@@ -92,7 +94,8 @@ class Measuring:
         if formats is None:
             formats = self.mixed() if method == "mixed" else {}
         calls = self.calls(method) if method in STATIC else {}
-        made = quantize(self.converted.path, method, flatbuffer(self.folder, method), formats=formats, calls=calls)
+        path = flatbuffer(self.folder, method)
+        made = quantize(self.converted.path, method, path, formats=formats, calls=calls, aware=self.aware)
         return Weighed(made, self._packed(made))
 
     def speed(self, weighed: Weighed) -> Speed:
@@ -121,6 +124,7 @@ class Measuring:
             layers=made.layers,
             floats=made.weights.floats,
             step=self.step,
+            aware=self.aware,
         )
 
     def mixed(self) -> dict[str, Format]:

@@ -105,6 +105,7 @@ def mediapipe(
     method: Method,
     budget: float,
     words: int | None = None,
+    aware: bool = False,
 ) -> Variant:
     """Write the variant, if it answers as the bundle does.
 
@@ -116,6 +117,7 @@ def mediapipe(
         method: format of the weights.
         budget: share of the validation rows whose label may be another one.
         words: that are read of a text; None for as many as the bundle reads.
+        aware: the network was fine-tuned for this method.
 
     Raises:
         JobError: MediaPipe cannot do what this network needs, or an option is wrong.
@@ -129,7 +131,7 @@ def mediapipe(
     with TemporaryDirectory() as folder:
         float32, quantized = Path(folder) / "float32.tflite", Path(folder) / "variant.tflite"
         write(float32, convert_flat(client.flat))
-        model = quantize(float32, method, quantized).path.read_bytes()
+        model = quantize(float32, method, quantized, aware=aware).path.read_bytes()
     about = f"{Bundle.open(bundle).manifest.name}, for MediaPipe; made by mgdist"
     files = {LABELS: "\n".join(labels_of(task)).encode(), **client.files}
     content = with_metadata(model, client.reads, name=bundle.stem, about=about, files=files)

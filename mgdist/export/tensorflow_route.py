@@ -76,9 +76,10 @@ def flatbuffer(path: Path, model: OwnModel, ending: Ending) -> bytes:
     try:
         return _converted(tf, head.get_concrete_function(**specs), specs)
     except Exception as error:  # noqa: BLE001  the converter raises errors of many kinds
-        reason = next((line for line in str(error).splitlines() if "error:" in line), first_line(error))
+        said = next((line for line in str(error).splitlines() if "error:" in line), first_line(error))
+        reason = said.rpartition("): ")[2][-300:]  # behind the chain of calls, which names nothing of the user's
         raise ConvertError(
-            f"{path}: expected operators that convert; got: {reason[-300:]}; use other layers, or fixed shapes"
+            f"{path}: expected operators that convert; got: {reason}; use other layers, or fixed shapes"
         ) from None
 
 

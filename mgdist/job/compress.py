@@ -72,6 +72,29 @@ class PruneSpec(Spec):
     """learn from the whole network's answers, too; null: from the targets only"""
 
 
+Aware = Literal["int8_dynamic", "int4", "int2"]
+"""Formats that a network can be fine-tuned for: they round its weights, and nothing else that training knows."""
+
+
+class AwareSpec(Spec):
+    """Fine-tune a network with its weights rounded as a format will round them, where the format loses too much.
+
+    After Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+    CVPR 2018: what is computed sees the rounded weights, and the gradient passes through the rounding as it is. It is
+    done once, behind all pruning, for the smallest network that keeps the budget in float32 and breaks it in the
+    format; where there is none, nothing is done. What comes of it competes to ship like all others.
+    """
+
+    method: Aware
+    """the format; one of those that compress.methods tries"""
+    epochs: int = Field(1, ge=1)
+    """of fine-tuning"""
+    lr: Annotated[float, Field(gt=0)] | None = None
+    """highest learning rate; null: a third of train.lr"""
+    distil: TeachSpec | None = None
+    """learn from the whole network's answers, too; null: from the targets only"""
+
+
 class ExitSpec(Spec):
     """Stop reading a text once the answer is sure; how sure is chosen on the validation split."""
 
@@ -96,6 +119,8 @@ class CompressSpec(Spec):
     allows, the most sensitive ones in more"""
     prune: PruneSpec | None = None
     """what to take out of the network; null: nothing"""
+    aware: AwareSpec | None = None
+    """fine-tune for a format that loses too much; null: what is trained knows nothing of formats"""
     exit: ExitSpec | None = None
     """stop reading a text when sure; null: all of it is always read"""
     every: bool = False

@@ -27,7 +27,7 @@ from mgdist.job.image import GRANULARITIES as IMAGE
 from mgdist.job.image import ImageSpec, image_mistakes
 from mgdist.job.mistakes import Mistake
 from mgdist.job.pretrained import pretrained_mistakes
-from mgdist.job.prune_conflicts import prune_mistakes
+from mgdist.job.prune_conflicts import aware_mistakes, prune_mistakes
 from mgdist.job.series import SeriesSpec, series_mistakes
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
@@ -61,7 +61,7 @@ def conflicts(job: Job) -> list[Mistake]:
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
     found += [*split_mistakes(job), *head_mistakes(job)]
     found += [*ensemble_mistakes(job), *distil_mistakes(job)]
-    found += [*_long(job), *tag_mistakes(job), *prune_mistakes(job), *exit_mistakes(job)]
+    found += [*_long(job), *tag_mistakes(job), *prune_mistakes(job), *aware_mistakes(job), *exit_mistakes(job)]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]

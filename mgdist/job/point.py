@@ -9,6 +9,7 @@ from mgdist.errors import JobError
 from mgdist.job.conflicts import conflicts
 from mgdist.job.distil_conflicts import moved_mistake
 from mgdist.job.mistakes import Mistake, mistakes_of
+from mgdist.job.search import EnsembleSpec
 from mgdist.job.spec import Job
 from mgdist.job.strict import Spec
 
@@ -124,3 +125,16 @@ def _at(job: Job, plain: dict[str, Any], path: str, value: Any) -> list[Mistake]
     if (why := moved_mistake(path, moved or job, job)) is not None:
         return [Mistake(where, why)]
     return [Mistake(where, m.message if m.path == path else f"with {value!r}, {m.path}: {m.message}") for m in mistakes]
+
+
+def searched(job: Job) -> Job:
+    """Return a job without what changes nothing in its search: the combining of its winners, and how they teach."""
+    assert job.search is not None, "the job asks for a search"
+    ensemble = job.search.ensemble
+    kept = None if ensemble is None else EnsembleSpec(winners=ensemble.winners)
+    return untaught(job).model_copy(update={"search": job.search.model_copy(update={"ensemble": kept})})
+
+
+def unmeasured(job: Job) -> Job:
+    """Return a job without a measurement on the device, which is of what came out of its search."""
+    return job.model_copy(update={"device": job.device.model_copy(update={"bench": None})})

@@ -1,4 +1,4 @@
-"""What no single field can know of pruning."""
+"""What no single field can know of pruning, and of fine-tuning for a format."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -7,8 +7,9 @@ from mgdist.job.compress import PruneStepSpec, TeachSpec
 from mgdist.job.mistakes import Mistake
 from mgdist.job.spec import Job
 from mgdist.job.task import ForecastSpec, RegressSpec
+from mgdist.job.train import DeepSpeedSpec
 
-STEPS, DISTIL = "compress.prune.steps", "compress.prune.distil"
+STEPS, AWARE = "compress.prune.steps", "compress.aware"
 
 
 def prune_mistakes(job: Job) -> Iterator[Mistake]:
@@ -29,14 +30,42 @@ def prune_mistakes(job: Job) -> Iterator[Mistake]:
             yield Mistake(f"{STEPS}.{number}", "takes nothing out; give rows or channels, or leave the step out")
     if any(step.rows for step in spec.steps) and not any(each.kind == "text" for each in job.inputs.values()):
         yield Mistake(STEPS, "rows are those of texts' embeddings, and no input here is a text; leave rows out")
+    yield from _teach_mistakes(job, "compress.prune.distil", spec.distil)
+
+
+def aware_mistakes(job: Job) -> Iterator[Mistake]:
+    """Yield what a job asks of fine-tuning for a format and cannot have."""
+    spec = job.compress.aware
+    if spec is None:
+        return
+    if spec.method not in job.methods:
+        yield Mistake(
+            f"{AWARE}.method",
+            f"expected a format that is tried: {', '.join(job.methods)}; got {spec.method}; add it to compress.methods",
+        )
+    if job.searches_deployed:
+        yield Mistake(
+            "search.objective",
+            "deployed tells what ships of a network as it was trained, and compress.aware trains it further; leave "
+            "compress.aware out, or compare what was trained",
+        )
+    if isinstance(job.train.engine, DeepSpeedSpec) and job.train.engine.stage == 3:
+        yield Mistake(AWARE, "ZeRO stage 3 shards the weights that are rounded; set train.engine.stage to 2 or less")
+    yield from _teach_mistakes(job, f"{AWARE}.distil", spec.distil)
+
+
+def _teach_mistakes(job: Job, path: str, spec: TeachSpec | None) -> Iterator[Mistake]:
+    """Yield what a job asks of learning from the whole network's answers and cannot have."""
+    if spec is None:
+        return
     numbers = all(isinstance(head, RegressSpec | ForecastSpec) for head in job.heads.values())
     plain = TeachSpec.model_fields["temperature"].default
-    if spec.distil is not None and numbers and spec.distil.temperature != plain:
-        yield Mistake(f"{DISTIL}.temperature", "numbers have no temperature; leave it out")
+    if numbers and spec.temperature != plain:
+        yield Mistake(f"{path}.temperature", "numbers have no temperature; leave it out")
     for field in ("label_smoothing", "class_weights"):
-        if spec.distil is not None and spec.distil.weight == 1 and getattr(job.train, field):
+        if spec.weight == 1 and getattr(job.train, field):
             yield Mistake(
-                f"{DISTIL}.weight",
+                f"{path}.weight",
                 f"1 leaves nothing of the targets' own loss, which train.{field} changes; use less than 1, or leave "
                 f"{field} out",
             )

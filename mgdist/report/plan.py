@@ -8,7 +8,7 @@ from rich.table import Table
 from mgdist.job.device import size_line
 from mgdist.job.encoders import Encoder, Pool
 from mgdist.job.plan import PhasePlan, Plan
-from mgdist.job.prune import fine_tuning
+from mgdist.job.prune import aware_tuning, fine_tuning
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.job.task import columns_of
@@ -35,6 +35,7 @@ def show(plan: Plan, console: Console) -> None:
         f"search        {_search(plan)}",
         *(f"{'prune' if place == 0 else '':13} {line}" for place, line in enumerate(_prune(job))),
         *(f"{'early exit':13} {line}" for line in _exit(job)),
+        *(f"{'aware':13} {line}" for line in _aware(job)),
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -176,6 +177,15 @@ def _exit(job: Job) -> list[str]:
     if spec is None:
         return []
     return [f"reading stops when sure; accuracy may drop by {spec.max_accuracy_drop:g} more, with a margin"]
+
+
+def _aware(job: Job) -> list[str]:
+    spec = job.compress.aware
+    if spec is None:
+        return []
+    taught = ", beside what the whole network answers" if spec.distil else ""
+    lr = aware_tuning(job).train.lr
+    return [f"where {spec.method} loses too much, {spec.epochs} epoch(s) rounded as it rounds, at lr {lr:.3g}{taught}"]
 
 
 def _teacher(job: Job) -> list[str]:

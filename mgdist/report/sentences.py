@@ -55,17 +55,20 @@ def _told(event: Event) -> str:
                 f"epoch {epoch}/{epochs}  loss {event['loss']:.4f}  valid loss {event['valid_loss']:.4f}  {metrics}"
                 f"{f'  weights {learned}' if learned else ''}{'  best so far' if event.get('best') else ''}"
             )
-        case {"event": "candidate", "method": method}:
-            return (
-                f"{name_of(method, event.get('step', 0))}: quality {event['quality']:.4f}, {size_line(event['size'])}, "
-                f"{event['latency'] * 1e3:.2f} ms, {event['memory'] / 1e6:.0f} MB memory"
-            )
+        case {"event": "candidate"}:
+            return _candidate(event)
         case {"event": "ensemble", "name": name, "quality": value}:
             return f"ensemble: {name}: quality {value:.4f}"
         case {"event": "note", "text": text}:
             return str(text)
         case _:
             return ""
+
+
+def _candidate(event: Event) -> str:
+    name = name_of(event["method"], event.get("step", 0), aware=event.get("aware", False))
+    costs = f"{size_line(event['size'])}, {event['latency'] * 1e3:.2f} ms, {event['memory'] / 1e6:.0f} MB memory"
+    return f"{name}: quality {event['quality']:.4f}, {costs}"
 
 
 def _of_run(event: Event) -> str:

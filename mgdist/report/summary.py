@@ -171,7 +171,7 @@ def sentences(summary: Summary) -> list[str]:
         told.append(
             f"The test split is fold {summary.fold} of {len(summary.folds)}{by}; mgdist evaluate measures all of them."
         )
-    told += cuts(summary)
+    told += [*cuts(summary), *_aware(summary)]
     told += lessons(summary)
     if summary.point:
         told.append(f"Best point of the search: {point_line(summary.point)}")
@@ -187,6 +187,21 @@ def cuts(summary: Summary) -> Iterator[str]:
             f"Pruned {number}: of {pruned.before:,} numbers {pruned.before - pruned.after:,} were taken out{rows}; "
             f"{quality(valid):.4f} on valid after fine-tuning; the trained network {quality(summary.network[0]):.4f}."
         )
+
+
+def _aware(summary: Summary) -> Iterator[str]:
+    """Yield what fine-tuning for a format came to, where it was asked for."""
+    spec = summary.job.compress.aware
+    if spec is None:
+        return
+    tuned = next((each for each in summary.candidates if each.aware), None)
+    if tuned is None:
+        yield f"Not fine-tuned for {spec.method}: no network that keeps the budget without it loses too much in it."
+        return
+    before = next(
+        each for each in summary.candidates if (each.method, each.step, each.aware) == (spec.method, tuned.step, False)
+    )
+    yield f"Fine-tuned for {spec.method}: {tuned.quality:.4f} on valid, {before.quality:.4f} without."
 
 
 def _exit(summary: Summary) -> Iterator[str]:

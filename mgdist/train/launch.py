@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
 from mgdist.errors import TrainError
+from mgdist.job.compress import Aware
 from mgdist.job.point import at_point
 from mgdist.job.spec import Job
 from mgdist.job.train import AutoSpec, DeepSpeedSpec, TrainSpec
@@ -80,7 +82,14 @@ class Trained:
         return cls(weights=folder / MODEL, **fields)
 
 
-def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None, start: Path | None = None) -> Trained:
+def train(
+    job: Job,
+    dataset: Path,
+    folder: Path,
+    teacher: Path | None = None,
+    start: Path | None = None,
+    aware: Aware | None = None,
+) -> Trained:
     """Train a job's network on the connected Ray; go on where an earlier call with this folder was killed.
 
     Leaves ``model.safetensors``, ``metrics.jsonl`` and ``tensorboard/`` in the folder, and ``trained.json`` last.
@@ -91,6 +100,7 @@ def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None, st
         folder: of this training; one that all workers see.
         teacher: folder of a teacher's answers for the training rows; None for none.
         start: weights to begin with, which may be fewer than the job asks for; None: those that its seed draws.
+        aware: format whose rounding the network learns with; None for none.
 
     Raises:
         TrainError: training cannot start or go on; the workers' own words are in ``error.log``.
@@ -98,7 +108,7 @@ def train(job: Job, dataset: Path, folder: Path, teacher: Path | None = None, st
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / TRAINED).is_file():
-        reached = _persistently(job, dataset.resolve(), folder, teacher, start)
+        reached = _persistently(job, dataset.resolve(), folder, teacher, start, aware)
         shutil.copyfile(reached / checkpoint.BEST, folder / MODEL)
         write(folder / TRAINED, json.dumps(_summed_up(job, dataset.resolve(), folder, reached, start), indent=1))
         shutil.rmtree(folder / STATE, ignore_errors=True)
@@ -125,13 +135,16 @@ def _parameters(job: Job, dataset: Path, start: Path | None) -> int:
     return sum(weight.numel() for weight in (shaped(network, load_file(start)) if start else network).parameters())
 
 
-def _persistently(job: Job, dataset: Path, folder: Path, teacher: Path | None, start: Path | None) -> Path:
+def _persistently(
+    job: Job, dataset: Path, folder: Path, teacher: Path | None, start: Path | None, aware: Aware | None
+) -> Path:
     """Return the last checkpoint. What can be mended is, and training goes on; a job's mistake is not tried again."""
     course = begun(job, dataset, folder)
     while True:
         lines = len(_lines(folder))
         try:
-            result = fit(course.of(job), dataset, folder, folder / BOARD, teacher, start=start, refused=course.refused)
+            begin = partial(fit, start=start, refused=course.refused, aware=aware)
+            result = begin(course.of(job), dataset, folder, folder / BOARD, teacher)
         except ray.train.TrainingFailedError as error:
             with suppress(OSError), (folder / ERRORS).open("a") as file:  # a full disk may be what it tells of
                 file.write("".join(traceback.format_exception(error)))
@@ -197,6 +210,7 @@ def fit(
     best: Path | None = None,
     start: Path | None = None,
     refused: Sequence[str] = (),
+    aware: Aware | None = None,
 ) -> ray.train.Result:
     """Run the workers of one training until all are done.
 
@@ -210,6 +224,7 @@ def fit(
         best: file that always holds the weights of the best epoch so far; None for none.
         start: weights to begin with; None: those that the job's seed draws.
         refused: names of checkpoints that training does not go on from.
+        aware: format whose rounding the network learns with; None for none.
 
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
@@ -225,6 +240,7 @@ def fit(
             "best": best,
             "start": start and start.resolve(),
             "refused": refused,
+            "aware": aware,
         },
         scaling_config=_scaling(job.train),
         run_config=RunConfig(
@@ -289,7 +305,8 @@ def _work(given: dict[str, Any]) -> None:
     job, fallback = _steppable(job)
     if recorder and fallback:
         recorder.tell(note("planned", fallback))
-    training = prepare(job, Dataset.open(given["dataset"], given["teacher"]), recorder or nobody, given["start"])
+    data = Dataset.open(given["dataset"], given["teacher"])
+    training = prepare(job, data, recorder or nobody, given["start"], given["aware"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
     with heard([training.network, training.engine.network], job.train.hang_timeout, folder / METRICS):
         resumed = _resumed(training, folder, given["refused"])

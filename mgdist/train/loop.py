@@ -3,12 +3,13 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 from torch import Tensor, nn
 
+from mgdist.compress.grid import Grid, on_grids
 from mgdist.data.ahead import ahead
 from mgdist.data.batches import Batch, batches
 from mgdist.data.dataset import Dataset, Shard
@@ -46,6 +47,7 @@ class Training:
         engine: who steps.
         network: to measure with; not the one in the engine, but of the same shape.
         listen: hears this worker's steps and all epochs.
+        grids: that the weights it leaves lie on, by the name of the parameter; empty where they may be any numbers.
     """
 
     job: Job
@@ -53,6 +55,7 @@ class Training:
     engine: Engine
     network: nn.Module
     listen: Listener = nobody
+    grids: Mapping[str, Grid] = field(default_factory=dict)
 
     def run(self, progress: Progress | None = None) -> Progress:
         """Train to the end; see :meth:`checkpoints`."""
@@ -102,7 +105,7 @@ class Training:
 
     def _measured(self, lesson: Lesson, progress: Progress, begun: Begun, started: float) -> Progress:
         """Return how far a training is with an epoch whose last step was done."""
-        weights = self.engine.weights()
+        weights = on_grids(self.engine.weights(), self.grids)
         scores = self._measure(lesson.phase, weights)
         epoch = Epoch(
             phase=lesson.phase.name,

@@ -9,7 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from mgdist.compress.grid import grids
 from mgdist.data.dataset import Dataset
+from mgdist.errors import TrainError
+from mgdist.job.compress import Aware
 from mgdist.job.phases import Phase, phases
 from mgdist.job.spec import Job
 from mgdist.job.train import AutoSpec, DeepSpeedSpec, TorchSpec, TrainSpec
@@ -22,13 +25,20 @@ from mgdist.train.deepspeed_engine import DeepSpeedEngine
 from mgdist.train.engine import Engine
 from mgdist.train.events import Listener, nobody
 from mgdist.train.loop import Training
+from mgdist.train.rounding import learn_rounded
 from mgdist.train.torch_engine import TorchEngine
 
 SMALL = 1_000_000
 """Parameters beside the embeddings, below which a second thread costs more than it brings."""
 
 
-def prepare(job: Job, dataset: Dataset, listen: Listener = nobody, start: Path | None = None) -> Training:
+def prepare(
+    job: Job,
+    dataset: Dataset,
+    listen: Listener = nobody,
+    start: Path | None = None,
+    aware: Aware | None = None,
+) -> Training:
     """Build the network of a job, and put it into its engine.
 
     Args:
@@ -37,6 +47,10 @@ def prepare(job: Job, dataset: Dataset, listen: Listener = nobody, start: Path |
         listen: hears this worker's steps and all epochs.
         start: weights to begin with, which may be fewer than the job asks for; None: those that its seed draws, and of
             its pre-trained encoders.
+        aware: format whose rounding the network learns with, and whose grids its weights lie on; None for none.
+
+    Raises:
+        TrainError: the weights are sharded, so that none of them can be rounded.
     """
     assert job.train.distil is None or dataset.teacher is not None, "a teacher has answered before"
     torch.manual_seed(job.seed)
@@ -49,8 +63,15 @@ def prepare(job: Job, dataset: Dataset, listen: Listener = nobody, start: Path |
     network.slow_down(lr_factors(job))
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
+    laid = {} if aware is None else grids(network, aware)
+    if laid and isinstance(job.train.engine, DeepSpeedSpec) and job.train.engine.stage == 3:
+        raise TrainError(
+            "compress.aware: expected weights that each worker has as a whole; ZeRO stage 3 shards them; set "
+            "train.engine.stage to 2 or less, or leave compress.aware out"
+        )
+    learn_rounded(network, laid)
     network.recompute(again=job.train.activation_checkpointing)
-    return Training(job, dataset, engine(network, job.train, group.device(), phases(job)), twin, listen)
+    return Training(job, dataset, engine(network, job.train, group.device(), phases(job)), twin, listen, laid)
 
 
 def threads(network: nn.Module, cores: int) -> int:

@@ -51,9 +51,9 @@ def main(options: argparse.Namespace) -> None:
         table(HEAD, [row for run in options.runs for row in rows(run.resolve(), options.turns, options.parts)])
 
 
-def model(run: Path, method: Method, step: int) -> Model:
+def model(run: Path, method: Method, step: int, *, aware: bool = False) -> Model:
     """Return a candidate of a run."""
-    folder = run / (f"compress_{step}" if step else "compress")
+    folder = run / ("compress_aware" if aware else f"compress_{step}" if step else "compress")
     kept = {each.method: each for each in open_candidates(folder)}
     if method not in kept:
         raise SystemExit(f"{folder}: expected {method} among the scored candidates; submit with compress.every=true")
@@ -65,7 +65,8 @@ def rows(run: Path, turns: int, parts: bool) -> list[list[object]]:
     shipped = json.loads((run / "bundle" / "shipped.json").read_text())
     ships: tuple[Method, int] = (shipped["method"], shipped["step"])
     between: list[tuple[Method, int]] = [(ships[0], 0), ("float32", ships[1])] if parts else []
-    models = [model(run, *each) for each in dict.fromkeys([("float32", 0), *between, ships])]
+    others = [each for each in dict.fromkeys([("float32", 0), *between]) if shipped["aware"] or each != ships]
+    models = [*(model(run, *each) for each in others), model(run, *ships, aware=shipped["aware"])]
     speeds: dict[str, list[Speed]] = {each.candidate.name: [] for each in models}
     for _ in range(turns):
         for each in models:

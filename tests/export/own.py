@@ -45,6 +45,22 @@ def make(folder: Path) -> None:
     shapes = ({0: torch.export.Dim.DYNAMIC},)
     torch.export.save(torch.export.export(linear.eval(), (fields[:4],), dynamic_shapes=shapes), folder / "linear.pt2")
     torch.export.save(torch.export.export(linear.eval(), (fields[:4],)), folder / "four.pt2")
+    odd_ones(folder)
+
+
+def odd_ones(folder: Path) -> None:
+    """Write eigen.pt2 and determinant.keras: each with an operator that no converter has a lowering for."""
+    import keras
+    import torch
+
+    class Eigen(torch.nn.Module):
+        def forward(self, fields: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.eigvalsh(fields[:, :9].reshape(-1, 3, 3)).sum(1, keepdim=True)
+
+    torch.export.save(torch.export.export(Eigen().eval(), (torch.zeros(1, 10),)), folder / "eigen.pt2")
+    image = keras.Input((8, 8), name="image")
+    outputs = keras.layers.Dense(10)(keras.ops.reshape(keras.ops.linalg.det(image), (-1, 1)))
+    keras.Model(image, outputs).save(folder / "determinant.keras")
 
 
 if __name__ == "__main__":

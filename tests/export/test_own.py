@@ -128,6 +128,14 @@ WRONG = {
     "digits.keras --data digits.npz --set task.outputs=probabilities": "the model gives numbers",
     "digits.keras --data digits.npz --max-size 1kB --methods float32": "is above 1.00 kB; raise device.max_size",
     "digits.keras": "data: expected a value; it is missing",
+    "determinant.keras --data digits.npz": (
+        "determinant.keras: expected operators that convert; got: 'tf.MatrixDeterminant' op is neither a custom op nor "
+        "a flex op; use other layers, or fixed shapes"
+    ),
+    "eigen.pt2 --data diabetes.npz --task regress --label target --column fields": (
+        "eigen.pt2: expected operators that convert; got: Lowering not found: aten._linalg_eigh.default; use other "
+        "layers"
+    ),
 }
 
 
