@@ -21,7 +21,7 @@ from mgdist.data.inspect import inspect
 from mgdist.data.prepare import prepare
 from mgdist.errors import DataError
 from mgdist.evaluate.scores import quality
-from mgdist.job.compress import STATIC, PruneStepSpec
+from mgdist.job.compress import STATIC, PruneStepSpec, TeachSpec
 from mgdist.job.export import Asked
 from mgdist.job.point import as_document, at_point, cutting, searched, unmeasured
 from mgdist.job.prune import aware_tuning, fine_tuning
@@ -101,7 +101,9 @@ class Line:
         if run is None:
             return None
         work = partial(teach, run, self.run.job, data.value)
-        return self.run.stage("teach", data.digest, run.given, run.sha256, do=work, load=Taught.open)
+        distil = self.run.job.train.distil
+        told = ["states"] if distil is not None and distil.states else []
+        return self.run.stage("teach", data.digest, run.given, run.sha256, *told, do=work, load=Taught.open)
 
     def search(self, data: Done[Dataset], taught: Done[Taught] | None) -> Done[Searched] | None:
         """Find the best points, if the job asks for it; the trials learn from a run that teaches, too."""
@@ -205,7 +207,7 @@ class Line:
         from mgdist.train.launch import Trained
         from mgdist.train.prune import Pruned, fine_tune, prune
 
-        answers = None if spec.distil is None else self.answers(best, whole)
+        answers = None if spec.distil is None else self.answers(best, whole, spec.distil)
         before, last = PruneStepSpec(), whole
         for number, step in enumerate(spec.steps, 1):
             smaller = partial(prune, best, last.data.value, last.trained.value.weights, step, before)
@@ -225,15 +227,18 @@ class Line:
             before = step
             yield pruned, last
 
-    def answers(self, best: Job, whole: Contender) -> Done[Path]:
-        """Let the trained network answer for the training rows, for what is pruned of it to learn from."""
-        from mgdist.evaluate.network import leave_answers, restore
+    def answers(self, best: Job, whole: Contender, spec: TeachSpec) -> Done[Path]:
+        """Let the trained network answer for the training rows, for what is made of it to learn from."""
+        from mgdist.evaluate.network import leave_answers, leave_states, restore
 
         def work(folder: Path) -> None:
-            leave_answers(restore(best, whole.data.value, whole.trained.value.weights), whole.data.value, folder)
+            network = restore(best, whole.data.value, whole.trained.value.weights)
+            leave_answers(network, whole.data.value, folder)
+            if spec.states:
+                leave_states(network, best, whole.data.value, folder)
 
-        given = [whole.trained.value.sha256, whole.data.digest]
-        return self.run.stage("answers", *given, do=work, load=lambda folder: folder)
+        given = [whole.trained.value.sha256, whole.data.digest, *(["states"] if spec.states else [])]
+        return self.run.stage("states" if spec.states else "answers", *given, do=work, load=lambda folder: folder)
 
     def candidates(
         self, best: Asked, contenders: Sequence[Contender]
@@ -267,7 +272,7 @@ class Line:
         if not lost:
             return []
         last, tuning = lost[-1], aware_tuning(best)
-        answers = None if spec.distil is None else self.answers(best, whole)
+        answers = None if spec.distil is None else self.answers(best, whole, spec.distil)
 
         def tune(folder: Path) -> None:
             self._connected()

@@ -195,7 +195,8 @@ def _events(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.glob("tiny/2*/events.jsonl"))
 
 
-PRUNED = "compress.prune={distil: {weight: 0.5}, steps: [{rows: 0.4, channels: 0.3}, {rows: 0.7, channels: 0.6}]}"
+STEPS = "[{rows: 0.4, channels: 0.3}, {rows: 0.7, channels: 0.6}]"
+PRUNED = f"compress.prune={{distil: {{weight: 0.5, states: 0.5}}, steps: {STEPS}}}"
 
 
 @pytest.mark.slow
@@ -210,7 +211,7 @@ def test_what_is_left_after_each_step_of_pruning_competes_with_the_whole(job: Pa
     again = [
         name for step in (1, 2) for name in ("prune", "tune", "evaluate", "convert") for name in [f"{name}_{step}"]
     ]
-    assert done(folder) == ["answers", *again, "compress", "compress_1", "compress_2", "bundle"]
+    assert done(folder) == ["states", *again, "compress", "compress_1", "compress_2", "bundle"]
     assert re.search(r"Ships int8_dynamic, pruned 2: accuracy", ended.stdout)
     assert edge("selftest", folder / "tiny.tflite").returncode == 0
     asked = edge("predict", folder / "tiny.tflite", "--text", "This is about a cherry.", "--json")

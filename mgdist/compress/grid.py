@@ -96,7 +96,7 @@ def grids(network: Network, method: Aware) -> dict[str, Grid]:
         if isinstance(part, LAYERS):
             own = part.named_parameters(room, recurse=False)
             found |= {leaf: Grid(BITS["int8"], "channel") for leaf, weight in own if weight.ndim > 1}
-    return {name: grid for name, grid in found.items() if not name.startswith("auxiliary.")}
+    return {name: grid for name, grid in found.items() if not name.startswith(("auxiliary.", "hints."))}
 
 
 def on_grids(weights: Mapping[str, Tensor], grids: Mapping[str, Grid]) -> dict[str, Tensor]:

@@ -113,6 +113,7 @@ class Batch:
         mix: with what the examples are mixed; None for nothing.
         standing: what turns forecasts to standardised readings; None where nothing is foretold.
         taught: for each head, what a teacher answers (B, K); empty where there is none.
+        states: for each level, what a teacher's says of the examples (B, W); empty where it is not learned from.
         tagged: whose samples are labelled; None where none are.
     """
 
@@ -121,6 +122,7 @@ class Batch:
     mix: Mix | None = None
     standing: Standing | None = None
     taught: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
+    states: Mapping[str, Float[Tensor, "B _"]] = field(default_factory=dict)
     tagged: Samples | None = None
 
     def __len__(self) -> int:
@@ -145,8 +147,10 @@ class Batch:
         targets = {name: values.to(device) for name, values in self.targets.items()}
         standing = None if self.standing is None else self.standing.to(device)
         taught = {name: values.to(device) for name, values in self.taught.items()}
+        states = {name: values.to(device) for name, values in self.states.items()}
         tagged = None if self.tagged is None else self.tagged.to(device)
-        return type(self)(tuple(level.to(device) for level in self.levels), targets, self.mix, standing, taught, tagged)
+        levels = tuple(level.to(device) for level in self.levels)
+        return type(self)(levels, targets, self.mix, standing, taught, states, tagged)
 
 
 def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator | None = None) -> Batch:
@@ -163,6 +167,7 @@ def batch(shard: Shard, rows: Int[np.ndarray, " B"], chance: np.random.Generator
         targets={name: torch.from_numpy(shard.targets_of(name, rows)) for name in shard.targets},
         standing=_standing(shard, rows),
         taught={name: torch.from_numpy(shard.outputs_of(name, each, rows)) for name, each in shard.taught.items()},
+        states={name: torch.from_numpy(each[rows]) for name, each in shard.states.items()},
         tagged=_samples(shard, rows, units),
     )
 

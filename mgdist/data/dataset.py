@@ -40,6 +40,8 @@ FORMAT = 3
 ABOUT, SEEN, TARGETS = "dataset.json", "seen.{name}.npy", "targets.{name}.npy"
 TAUGHT = "taught.{name}.npy"
 """A teacher's answers for the training rows, by head."""
+STATES = "states.{name}.npy"
+"""What a level of a teacher says of the training rows, by level."""
 
 UNVARIED: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -56,6 +58,7 @@ class Shard:
             all of them.
         foretells: the input whose windows the rows are; None where nothing is foretold.
         taught: for each head, (R, K) what a teacher answers; empty where there is none.
+        states: for each level that a teacher has too, (R, W) what that says; empty where it is not learned from.
         tagged: whose samples are labelled; None where none are.
     """
 
@@ -64,6 +67,7 @@ class Shard:
     targets: Mapping[str, NDArray[Any]]
     foretells: SeriesInput | None = None
     taught: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    states: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     tagged: Tagged | None = None
 
     def __len__(self) -> int:
@@ -215,7 +219,10 @@ class Dataset:
         told = {"digest": about["digest"], "skipped": about["skipped"], "folds": tuple(about["folds"])}
         if teacher is not None:
             answers = {name: np.load(teacher / TAUGHT.format(name=name), mmap_mode="r") for name in tasks}
-            train = replace(train, taught=answers)
+            told_states = {
+                path.name[7:-4]: np.load(path, mmap_mode="r") for path in teacher.glob(STATES.format(name="*"))
+            }
+            train = replace(train, taught=answers, states=told_states)
         return cls(folder, inputs, tasks, train, valid, test, seen, **told, teacher=teacher)
 
     @property

@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mgdist.data.batches import evaluation_batches
-from mgdist.data.dataset import TAUGHT, Dataset, Shard
+from mgdist.data.dataset import STATES, TAUGHT, Dataset, Shard
 from mgdist.evaluate.baseline import baseline
 from mgdist.evaluate.scores import Heads, as_json, from_json, score, verdict
+from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.models.build import build
 from mgdist.models.heads import activated
@@ -110,6 +111,28 @@ def leave_answers(network: Network, dataset: Dataset, folder: Path) -> None:
     """Write what a network answers for the training rows, each once and as it is, for another one to learn from."""
     for name, values in answers(network, dataset.tasks, dataset.train).items():
         np.save(folder / TAUGHT.format(name=name), values, allow_pickle=False)
+
+
+def leave_states(network: Network, job: Job, dataset: Dataset, folder: Path) -> None:
+    """Write what each level of a network says of the training rows, for another one to learn from.
+
+    Of channels that are foretold apart, each is an example to the network; here they stand side by side in a row.
+
+    Args:
+        network: is put into evaluation mode.
+        job: that it was built from.
+        dataset: that it reads.
+        folder: to write into.
+    """
+    network.eval()
+    names = [shape.name for shape in shapes(job)]
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+    with torch.inference_mode():
+        for batch in evaluation_batches(dataset.train, AT_A_TIME):
+            for name, spoken in zip(names, network.spoken(batch), strict=True):
+                found[name].append(spoken.summary.reshape(len(batch), -1).float().cpu().numpy())
+    for name, parts in found.items():
+        np.save(folder / STATES.format(name=name), np.concatenate(parts), allow_pickle=False)
 
 
 def answers(

@@ -42,6 +42,10 @@ class PruneStepSpec(Spec):
     """share of the rows of texts' embeddings that are gone after this step, words and n-grams alike"""
     channels: float = Field(0.0, ge=0, lt=1)
     """share of the filters, hidden numbers and attention heads that are gone after this step"""
+    width: float = Field(0.0, ge=0, lt=1)
+    """share of the numbers of each of these rows that are gone after this step: the rows are projected onto the
+    directions that tell them apart best, and what reads them is turned along; needs an encoder that multiplies them
+    first, such as gru, lstm, mlp, or one of another width than model.embedding.width"""
     epochs: int = Field(1, ge=1)
     """of fine-tuning"""
 
@@ -53,6 +57,10 @@ class TeachSpec(Spec):
     """softens the probabilities of both; numbers have none"""
     weight: float = Field(0.7, gt=0, le=1)
     """share of the whole network's answers in the loss; the rest is that of the targets"""
+    states: float = Field(0.0, ge=0)
+    """weight of a loss that is added: how far what each granularity says of an example, the mean of its units' vectors,
+    is from what the whole network's says, in multiples of its variance; where the widths differ, through a
+    projection that learns too and does not ship; 0: only answers are learned from; see train.distil"""
 
 
 class PruneSpec(Spec):

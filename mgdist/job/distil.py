@@ -31,6 +31,11 @@ class DistilSpec(Spec):
     """softens the probabilities of teacher and student; numbers have none"""
     weight: float = Field(0.7, gt=0, le=1)
     """share of the teacher in the loss; the rest is that of the targets"""
+    states: float = Field(0.0, ge=0)
+    """weight of a loss that is added: how far what each granularity says of an example, the mean of its units' vectors,
+    is from what the teacher's granularity of the same name says, in multiples of its variance; where the widths
+    differ, through a projection that learns too and does not ship; 0: only answers are learned from (Romero et al.,
+    "FitNets: Hints for Thin Deep Nets", ICLR 2015; Jiao et al., "TinyBERT", EMNLP 2020)"""
 
     @property
     def of_ensemble(self) -> bool:

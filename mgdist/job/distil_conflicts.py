@@ -8,6 +8,7 @@ from mgdist.job.spec import Job
 from mgdist.job.task import ForecastSpec, RegressSpec
 
 COMBINE, DISTIL = "search.ensemble.combine", "train.distil"
+MIXED = "a teacher says nothing of examples that train.mixup mixes; leave one of the two out"
 
 
 def ensemble_mistakes(job: Job) -> Iterator[Mistake]:
@@ -35,6 +36,12 @@ def distil_mistakes(job: Job) -> Iterator[Mistake]:
         yield Mistake(
             f"{DISTIL}.teacher", "ensemble needs search.ensemble, such as {winners: 3}; give it, or name a run's folder"
         )
+    if distil.states and distil.of_ensemble:
+        yield Mistake(
+            f"{DISTIL}.states", "the members of an ensemble say different things; leave it out, or name a run's folder"
+        )
+    if distil.states and job.train.mixup is not None:
+        yield Mistake(f"{DISTIL}.states", MIXED)
     numbers = all(isinstance(head, RegressSpec | ForecastSpec) for head in job.heads.values())
     if numbers and distil.temperature != DistilSpec.model_fields["temperature"].default:
         yield Mistake(f"{DISTIL}.temperature", "numbers have no temperature; leave it out")
@@ -62,4 +69,6 @@ def moved_mistake(path: str, moved: Job, job: Job) -> str | None:
         return None if path == "train" else "the trials become the teacher, and have none themselves; leave it out"
     if others is not None and others.teacher != (mine.teacher if mine else None):
         return "a search cannot choose the teacher, which answers before it; set train.distil in the job itself"
+    if others is not None and others.states and mine is not None and not mine.states:
+        return "a teacher tells its states before the search, where the job asks for them; set it above 0 in the job"
     return None

@@ -45,6 +45,7 @@ class Phase:
         parts: level -> how much of its encoder runs; all of it where it is not named.
         teacher: share of the loss that looks at a teacher's answers; 0: none is looked at.
         temperature: at which probabilities are compared with the teacher's.
+        states: weight of the loss that compares what the levels say with what the teacher's say; 0: not compared.
         steps: optimizer steps of one epoch; 0 as long as the rows are not counted.
     """
 
@@ -59,6 +60,7 @@ class Phase:
     parts: Mapping[str, Part] = field(default_factory=dict)
     teacher: float = 0.0
     temperature: float = 1.0
+    states: float = 0.0
     steps: int = 0
 
     def rate(self, part: str) -> float:
@@ -73,7 +75,9 @@ def phases(job: Job) -> tuple[Phase, ...]:
     plan = _of_strategy(job)
     if distil is None:
         return plan
-    return tuple(replace(phase, teacher=distil.weight, temperature=distil.temperature) for phase in plan)
+    return tuple(
+        replace(phase, teacher=distil.weight, temperature=distil.temperature, states=distil.states) for phase in plan
+    )
 
 
 def _of_strategy(job: Job) -> tuple[Phase, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from mgdist.job.compress import PruneStepSpec, TeachSpec
+from mgdist.job.distil_conflicts import MIXED
 from mgdist.job.mistakes import Mistake
 from mgdist.job.spec import Job
 from mgdist.job.task import ForecastSpec, RegressSpec
@@ -24,13 +25,21 @@ def prune_mistakes(job: Job) -> Iterator[Mistake]:
             "leave compress.prune out, or compare what was trained",
         )
     for number, (before, step) in enumerate(pairwise((PruneStepSpec(), *spec.steps))):
-        if step.rows < before.rows or step.channels < before.channels:
+        shares = list(zip(_shares(before), _shares(step), strict=True))
+        if any(later < sooner for sooner, later in shares):
             yield Mistake(f"{STEPS}.{number}", "expected shares as large as those of the step before, or larger")
-        elif (step.rows, step.channels) == (before.rows, before.channels):
-            yield Mistake(f"{STEPS}.{number}", "takes nothing out; give rows or channels, or leave the step out")
-    if any(step.rows for step in spec.steps) and not any(each.kind == "text" for each in job.inputs.values()):
-        yield Mistake(STEPS, "rows are those of texts' embeddings, and no input here is a text; leave rows out")
+        elif all(later == sooner for sooner, later in shares):
+            yield Mistake(f"{STEPS}.{number}", "takes nothing out; give rows, channels or width, or leave the step out")
+    for name in ("rows", "width"):
+        if any(getattr(step, name) for step in spec.steps) and not any(
+            each.kind == "text" for each in job.inputs.values()
+        ):
+            yield Mistake(STEPS, f"{name}: those of texts' embeddings, and no input here is a text; leave {name} out")
     yield from _teach_mistakes(job, "compress.prune.distil", spec.distil)
+
+
+def _shares(step: PruneStepSpec) -> tuple[float, float, float]:
+    return step.rows, step.channels, step.width
 
 
 def aware_mistakes(job: Job) -> Iterator[Mistake]:
@@ -58,6 +67,8 @@ def _teach_mistakes(job: Job, path: str, spec: TeachSpec | None) -> Iterator[Mis
     """Yield what a job asks of learning from the whole network's answers and cannot have."""
     if spec is None:
         return
+    if spec.states and job.train.mixup is not None:
+        yield Mistake(f"{path}.states", MIXED)
     numbers = all(isinstance(head, RegressSpec | ForecastSpec) for head in job.heads.values())
     plain = TeachSpec.model_fields["temperature"].default
     if numbers and spec.temperature != plain:

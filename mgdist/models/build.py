@@ -123,6 +123,21 @@ def watch(network: Network, job: Job, tasks: Mapping[str, Task]) -> Network:
     return network
 
 
+def hint(network: Network, job: Job, said: Mapping[str, int], taught: Mapping[str, int]) -> None:
+    """Give a network what compares its levels with a teacher's while it learns: projections, where widths differ.
+
+    Args:
+        network: of the job.
+        job: tells its levels.
+        said: numbers that each level's summary has.
+        taught: the same of the teacher's levels.
+    """
+    for shape in shapes(job):
+        if (width := taught.get(shape.name)) is not None:
+            same = width == said[shape.name]
+            network.hints[key_of(shape.name)] = nn.Identity() if same else nn.Linear(said[shape.name], width)
+
+
 def begin_narrow(network: Network, job: Job) -> None:
     """Let what joins an encoder in a later phase count nothing until it has learned."""
     for name, share in narrowest(job).items():

@@ -64,6 +64,7 @@ class Network(nn.Module):
         self.fusion, self.sample_fusion = fusion, sample_fusion
         self.heads = nn.ModuleDict(dict(heads))
         self.auxiliary = nn.ModuleDict()
+        self.hints = nn.ModuleDict()
         self.uncertainty: Uncertainty | None = None
         self.shares: dict[str, float] = {}
         self.dropout = nn.Dropout(dropout)
@@ -76,7 +77,8 @@ class Network(nn.Module):
         Args:
             batch: with the units of the levels that run.
             phase: tells what runs; all but the auxiliary heads where it is None. Those of a level's auxiliary heads
-                are called as :func:`auxiliary_name` says. In training, how uncertain the heads are comes along.
+                are called as :func:`auxiliary_name` says. In training, how uncertain the heads are comes along, and
+                what the levels say, called as :func:`said_name` says, where that is compared with a teacher's.
         """
         spoken = list(self.spoken(batch, phase))
         if phase is None:
@@ -85,6 +87,9 @@ class Network(nn.Module):
         if self.uncertainty is not None and self.training:
             found[UNCERTAINTY] = self.uncertainty().expand(len(batch), -1)
         told = dict(zip(phase.levels, spoken, strict=True))
+        if phase.states and self.training:
+            heard = {level: self.hints[key_of(level)] for level in told if key_of(level) in self.hints}
+            found |= {said_name(level): hint(told[level].summary) for level, hint in heard.items()}
         for level in phase.auxiliary:
             for name, head in cast(nn.ModuleDict, self.auxiliary[key_of(level)]).items():
                 read = told[level].states if self._labels_samples(name, batch) else told[level].summary
@@ -185,6 +190,11 @@ UNCERTAINTY = "uncertainty:"
 def auxiliary_name(level: str, head: str) -> str:
     """Return what the outputs of a level's auxiliary head are called."""
     return f"{level}:{head}"
+
+
+def said_name(level: str) -> str:
+    """Return what the summaries of a level are called among the outputs; no level has an empty name."""
+    return f":{level}"
 
 
 def key_of(name: str) -> str:

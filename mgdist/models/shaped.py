@@ -27,7 +27,9 @@ def shaped(network: N, weights: Mapping[str, Tensor]) -> N:
         _tell(module)
     missing, unexpected = network.load_state_dict(dict(weights), strict=False)
     assert not unexpected, f"no such weights: {unexpected}"
-    assert all(name.startswith(("auxiliary.", "uncertainty.")) for name in missing), f"without weights: {missing}"
+    assert all(name.startswith(("auxiliary.", "uncertainty.", "hints.")) for name in missing), (
+        f"without weights: {missing}"
+    )
     return network
 
 
@@ -41,6 +43,8 @@ def _tell(module: nn.Module) -> None:
             if module.groups > 1:  # depthwise: each channel is a group
                 module.groups = module.out_channels
             module.in_channels = per_group * module.groups
+        case nn.RNNBase():
+            module.input_size = module.get_parameter("weight_ih_l0").shape[1]
         case nn.LayerNorm():
             module.normalized_shape = tuple(module.weight.shape)
         case _:

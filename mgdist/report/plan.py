@@ -166,7 +166,11 @@ def _prune(job: Job) -> list[str]:
     lr = fine_tuning(job, spec.steps[0]).train.lr
     told = [f"by {spec.importance}, in {len(spec.steps)} step(s), fine-tuned at lr {lr:.3g}{taught}"]
     for step in spec.steps:
-        parts = {"rows of embeddings": step.rows, "filters and hidden numbers": step.channels}
+        parts = {
+            "rows of embeddings": step.rows,
+            "filters and hidden numbers": step.channels,
+            "numbers of a row": step.width,
+        }
         gone = " and ".join(f"{share:.0%} of the {name}" for name, share in parts.items() if share)
         told.append(f"{gone} gone, then {step.epochs} epoch(s)")
     return told
@@ -193,4 +197,5 @@ def _teacher(job: Job) -> list[str]:
     if distil is None:
         return []
     whom = "the ensemble of the search, whose trials have none" if distil.of_ensemble else distil.teacher
-    return [f"{whom}; weight {distil.weight:g}, temperature {distil.temperature:g}, in every phase"]
+    states = f", states {distil.states:g}" if distil.states else ""
+    return [f"{whom}; weight {distil.weight:g}, temperature {distil.temperature:g}{states}, in every phase"]

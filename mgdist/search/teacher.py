@@ -95,6 +95,11 @@ def teacher_of(job: Job) -> FinishedRun | None:
     ):
         if theirs != mine:
             raise _other(run, f"its {what}: {theirs}; here: {mine}")
+    if distil.states and not set(run.job.granularities) & set(job.granularities):
+        raise DataError(
+            f"train.distil.states: expected a granularity that the teacher has too, of "
+            f"{', '.join(run.job.granularities)}; got {', '.join(job.granularities)}; call one alike, or leave it out"
+        )
     return run
 
 
@@ -136,13 +141,14 @@ def teach(run: FinishedRun, job: Job, dataset: "Dataset", folder: Path) -> None:
     """Let the network of a run answer for the training rows, each once and as it is.
 
     The run reads its own prepared data, so that it may have other granularities, another tokenizer or other inputs.
-    Leaves ``taught.HEAD.npy`` in the folder, and ``teacher.json`` last.
+    Leaves ``taught.HEAD.npy`` in the folder, ``states.LEVEL.npy`` where they are learned from, and last
+    ``teacher.json``.
 
     Raises:
         DataError: its training rows, labels or numbers are not those of the job; or its weights are damaged.
     """
     from mgdist.data.dataset import Dataset
-    from mgdist.evaluate.network import answers, leave_answers, restore
+    from mgdist.evaluate.network import answers, leave_answers, leave_states, restore
     from mgdist.evaluate.scores import as_json, score
     from mgdist.train.checkpoint import sha256
 
@@ -153,6 +159,8 @@ def teach(run: FinishedRun, job: Job, dataset: "Dataset", folder: Path) -> None:
         raise DataError(f"{FIELD}: {run.weights}: is damaged: not what was written; submit the teacher's job again")
     network = restore(run.job, theirs, run.weights)
     leave_answers(network, theirs, folder)
+    if job.train.distil is not None and job.train.distil.states:
+        leave_states(network, run.job, theirs, folder)
     held = {"valid": theirs.valid, "test": theirs.test}
     scores = {
         name: as_json(score(theirs.tasks, answers(network, theirs.tasks, shard), shard.targets))

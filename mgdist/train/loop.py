@@ -173,6 +173,7 @@ class Training:
             weights=self.job.loss_weights,
             smoothing=spec.label_smoothing,
             balance=class_weights(tasks, self.dataset.train) if spec.class_weights else {},
+            spreads={level: float(said.var(0).mean()) for level, said in self.dataset.train.states.items()},
         )
 
     def _cost(self, phase: Phase) -> Callable[[Batch], float]:
@@ -222,8 +223,8 @@ class Judged(nn.Module):
 
 
 def shipped(weights: Weights) -> Weights:
-    """Return the weights of what ships: all but those of auxiliary heads, and how uncertain the heads are."""
-    return {name: values for name, values in weights.items() if not name.startswith(("auxiliary.", ROOM))}
+    """Return the weights of what ships: all but what only its training needs."""
+    return {name: values for name, values in weights.items() if not name.startswith(("auxiliary.", "hints.", ROOM))}
 
 
 def measure(network: nn.Module, tasks: Mapping[str, Task], shard: Shard) -> dict[str, Scores]:

@@ -13,12 +13,13 @@ from torch.nn import functional as F
 
 from mgdist.data.batches import Batch, Mix
 from mgdist.job.phases import Phase
-from mgdist.models.network import UNCERTAINTY, auxiliary_name
+from mgdist.models.network import UNCERTAINTY, auxiliary_name, said_name
 from mgdist.models.uncertainty import share
 from mgdist_edge.tags import Tag
 from mgdist_edge.tasks import Classify, Forecast, MultiLabel, Ordinal, Regress, Task
 
 UNBALANCED: Mapping[str, Tensor] = MappingProxyType({})
+ALIKE: Mapping[str, float] = MappingProxyType({})
 SMALLEST = 1e-7
 """Probability below which a teacher's answer counts as no smaller, so that its logit is a number."""
 
@@ -85,17 +86,19 @@ def of_phase(
     weights: Mapping[str, float],
     smoothing: float,
     balance: Mapping[str, Float[Tensor, " K"]] = UNBALANCED,
+    spreads: Mapping[str, float] = ALIKE,
 ) -> Float[Tensor, ""]:
     """Return what a phase makes small: the loss of the heads and of each level's auxiliary ones, each with its weight.
 
     Args:
         outputs: of each head that runs.
         batch: with the targets.
-        phase: which heads count, and how much; and how much a teacher does.
+        phase: which heads count, and how much; and how much a teacher's answers and states do.
         tasks: what each head answers.
         weights: how much the loss of a head counts among all heads.
         smoothing: share of a label's target spread over all labels.
         balance: for a head, how much each of its classes counts.
+        spreads: for a level, the variance of what a teacher's says; for each that is compared.
     """
     aim = partial(
         loss,
@@ -115,9 +118,27 @@ def of_phase(
         spoken = {name: outputs[auxiliary_name(level, name)] for name in tasks}
         spoken |= {UNCERTAINTY: outputs[UNCERTAINTY]} if UNCERTAINTY in outputs else {}
         parts.append(weight * aim(spoken, unfused))
+    if phase.states:
+        parts.append(phase.states * of_states(outputs, batch, spreads))
     total = sum(parts)
     assert isinstance(total, Tensor), "a phase has heads that learn"
     return total
+
+
+def of_states(
+    outputs: Mapping[str, Float[Tensor, "_ _"]], batch: Batch, spreads: Mapping[str, float]
+) -> Float[Tensor, ""]:
+    """Return how far what the levels say is from what a teacher's say: the mean over the levels that run.
+
+    Of each level the mean squared difference, in multiples of the variance of the teacher's numbers, so that 1 is to
+    know their means alone, and loud levels do not count for more.
+    """
+    found = []
+    for level, taught in batch.states.items():
+        if (said := outputs.get(said_name(level))) is not None:
+            aim = taught.to(said.device).reshape(len(said), -1)
+            found.append(F.mse_loss(said.float(), aim) / max(spreads[level], SMALLEST))
+    return torch.stack(found).mean() if found else next(iter(outputs.values())).new_zeros(())
 
 
 def _mixed(aim: Callable[[Tensor], Tensor], targets: Shaped[Tensor, "B *any"], mix: Mix | None) -> Float[Tensor, ""]:

@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import assert_never
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from mgdist.compress.grid import grids
+from mgdist.data.batches import batch
 from mgdist.data.dataset import Dataset
 from mgdist.errors import TrainError
 from mgdist.job.compress import Aware
 from mgdist.job.phases import Phase, phases
+from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
 from mgdist.job.train import AutoSpec, DeepSpeedSpec, TorchSpec, TrainSpec
-from mgdist.models.build import begin_narrow, build, watch
+from mgdist.models.build import begin_narrow, build, hint, watch
 from mgdist.models.network import Network
 from mgdist.models.pretrained import begin_with_checkpoints, lr_factors
 from mgdist.models.shaped import shaped
@@ -60,6 +63,8 @@ def prepare(
         begin_with_checkpoints(network, job)
     else:
         shaped(network, load_file(start))
+    if dataset.train.states:
+        _hint(network, job, dataset)
     network.slow_down(lr_factors(job))
     # A copy to measure with: ZeRO takes the one in the engine apart, and asks all workers for each forward pass.
     twin = copy.deepcopy(network).to(group.device())
@@ -72,6 +77,16 @@ def prepare(
     learn_rounded(network, laid)
     network.recompute(again=job.train.activation_checkpointing)
     return Training(job, dataset, engine(network, job.train, group.device(), phases(job)), twin, listen, laid)
+
+
+def _hint(network: Network, job: Job, dataset: Dataset) -> None:
+    """Let a network's levels be compared with a teacher's, as wide as they are: they may have been pruned."""
+    some = batch(dataset.train, np.arange(1))
+    with torch.no_grad():
+        spoken = list(network.eval().spoken(some))
+    said = {shape.name: each.summary.shape[1] for shape, each in zip(shapes(job), spoken, strict=True)}
+    taught = {name: states[0].size // some.examples for name, states in dataset.train.states.items()}
+    hint(network.train(), job, said, taught)
 
 
 def threads(network: nn.Module, cores: int) -> int:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mgdist.compress.channels import prune_channels
 from mgdist.compress.importance import Effects, Worth, lengths
+from mgdist.compress.narrow import narrow
 from mgdist.data.batches import batch
 from mgdist.data.dataset import Dataset
 from mgdist.data.pruned import cut_anew, fewer, ids_of
@@ -73,7 +74,7 @@ class Pruned:
 
 
 def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before: PruneStepSpec, folder: Path) -> None:
-    """Take rows and channels out of a network, and cut the texts anew.
+    """Take rows, channels and numbers of rows out of a network, and cut the texts anew.
 
     Leaves ``model.safetensors``, ``data/`` and ``pruned.json`` in the folder.
 
@@ -86,7 +87,7 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
         folder: to write into.
 
     Raises:
-        TrainError: channels are to be taken out, and the network has none that can be.
+        TrainError: channels or numbers of rows are to be taken out, and the network has none that can be.
     """
     network = restore(job, dataset, weights).requires_grad_(True)
     spec = job.compress.prune
@@ -101,18 +102,31 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
                 "none, or so few that a share of them is none; leave channels out, or make them more"
             )
     texts, lost = {}, 0
-    for key, name in _tables(job, dataset) if step.rows > before.rows else ():
+    for key, name in _tables(job, dataset):
         fitted, table = dataset.inputs[name], network.embeddings[key]
         assert isinstance(fitted, TextInput), "only texts lose rows"
-        kept = _best(worth[table], _of_rest(step.rows, before.rows))
-        texts[name] = fewer(fitted, kept.numpy())
-        left = torch.from_numpy(ids_of(texts[name])[ids_of(fitted)])
-        table.weight = nn.Parameter(cast(Tensor, table.weight).detach()[left])
-        lost += int((~left).sum())
+        left = torch.ones(len(worth[table]), dtype=torch.bool)
+        if step.rows > before.rows:
+            kept = _best(worth[table], _of_rest(step.rows, before.rows))
+            texts[name] = fewer(fitted, kept.numpy())
+            left = torch.from_numpy(ids_of(texts[name])[ids_of(fitted)])
+            table.weight = nn.Parameter(cast(Tensor, table.weight).detach()[left])
+            lost += int((~left).sum())
+        if step.width > before.width:
+            _narrow(network, key, _of_rest(step.width, before.width), worth[table][left])
     save_file({name: value.detach().contiguous() for name, value in network.state_dict().items()}, folder / MODEL)
     left_data = cut_anew(dataset, texts, folder / DATA)
     told = {"before": numbers, "after": _numbers(network), "rows": lost}
     write(folder / ABOUT, json.dumps(told | {"quality": _quality(job, left_data, folder / MODEL)}))
+
+
+def _narrow(network: Network, key: str, share: float, worth: Float[Tensor, " R"]) -> None:
+    if not narrow(network, key, share, worth):
+        raise TrainError(
+            f"compress.prune.steps: width: expected an encoder that multiplies the vectors of {key} before anything "
+            "else, such as gru, lstm, mlp, or one of another width than model.embedding.width, and no skip; leave "
+            "width out, or set model.embedding.width"
+        )
 
 
 def fine_tune(job: Job, pruned: Pruned, folder: Path, teacher: Path | None) -> None:

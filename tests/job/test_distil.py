@@ -111,3 +111,22 @@ def test_every_phase_knows_the_teacher() -> None:
     plain, _ = looked_at()
     assert plain is not None
     assert phases(plain)[0].teacher == 0.0
+
+
+def test_states_are_those_of_one_teacher_of_plain_examples_and_asked_for_before_a_search() -> None:
+    asked = {"teacher": "runs/x", "states": 1.0}
+    made, mistakes = looked_at(train__distil=asked)
+    assert mistakes == []
+    assert made is not None
+    assert [phase.states for phase in phases(made)] == [1.0]
+    assert looked_at(train__distil={**ENSEMBLE, "states": 1.0}, search=SEARCH)[1] == [
+        "train.distil.states: the members of an ensemble say different things; leave it out, or name a run's folder"
+    ]
+    assert looked_at(train__distil=asked, train__mixup={"alpha": 0.2})[1] == [
+        "train.distil.states: a teacher says nothing of examples that train.mixup mixes; leave one of the two out"
+    ]
+    space = {"train.distil.states": {"choice": [0.0, 1.0]}}
+    assert looked_at(train__distil={"teacher": "runs/x"}, search={**SEARCH, "space": space})[1] == [
+        "search.space.train.distil.states: a teacher tells its states before the search, where the job asks for them; "
+        "set it above 0 in the job"
+    ]

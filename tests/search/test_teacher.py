@@ -17,6 +17,7 @@ from mgdist.errors import DataError
 from mgdist.evaluate.network import restore
 from mgdist.evaluate.scores import quality
 from mgdist.job.spec import Job
+from mgdist.models.network import Network
 from mgdist.search.teacher import Taught, open_run, teach, teacher_of
 from mgdist.train.prepare import prepare
 from tests.search.finished import run_of
@@ -181,3 +182,64 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match=r"model\.safetensors: is damaged: not what was written"):
         taught(moved(job, train__distil={"teacher": str(folder)}), tmp_path)
+
+
+def said(network: Network, data: Dataset) -> dict[str, torch.Tensor]:
+    """Return what the levels say of the training rows."""
+    with torch.inference_mode():
+        spoken = network.eval().spoken(batch(data.train, np.arange(len(data.train))))
+        return dict(zip(network.levels, (each.summary for each in spoken), strict=True))
+
+
+def unexplained(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return what share of some numbers the best line through others leaves unexplained."""
+    given = torch.cat([one, torch.ones(len(one), 1)], 1)
+    left = other - given @ torch.linalg.lstsq(given, other).solution
+    return float(left.square().sum() / (other - other.mean(0)).square().sum())
+
+
+def test_what_its_levels_say_is_told_and_learned_through_projections(
+    teacher: tuple[Job, Path, Dataset], tmp_path: Path
+) -> None:
+    asked = {"teacher": str(teacher[1]), "states": 3.0}
+    job = moved(student(teacher), train__distil=asked, train__epochs=12)
+    data, _ = taught(job, tmp_path)
+    network = restore(teacher[0], teacher[2], teacher[1] / "train" / "model.safetensors")
+    theirs = said(network, teacher[2])
+    assert set(data.train.states) == set(theirs) == {"word", "sentence"}
+    for level, values in theirs.items():
+        torch.testing.assert_close(torch.from_numpy(np.array(data.train.states[level])), values, atol=1e-5, rtol=1e-5)
+    training = prepare(job, data)
+    assert {name: each.weight.shape for name, each in training.engine.network.hints.items()} == {
+        "word": (64, 8),
+        "sentence": (32, 4),
+    }
+    weights = training.run().weights
+    assert not any(name.startswith("hints.") for name in weights)
+    left = {}
+    for name, states in (("with", 3.0), ("without", 0.0)):
+        asked = {"teacher": str(teacher[1]), "states": states}
+        found = prepare(moved(job, train__distil=asked), data)
+        found.network.load_state_dict(found.run().weights, strict=False)
+        left[name] = unexplained(said(found.network, data)["word"], theirs["word"])
+    assert left["with"] < 0.8 * left["without"]
+
+
+def test_a_level_as_wide_as_the_teachers_is_compared_as_it_is(
+    teacher: tuple[Job, Path, Dataset], tmp_path: Path
+) -> None:
+    asked = {"teacher": str(teacher[1]), "states": 1.0}
+    data, _ = taught(moved(student(teacher), model__width=32, train__distil=asked), tmp_path)
+    wide = prepare(moved(student(teacher), model__width=32, train__distil=asked), data)
+    assert [type(each) for each in wide.engine.network.hints.values()] == [torch.nn.Identity] * 2
+
+
+def test_states_are_learned_from_levels_of_the_same_name(teacher: tuple[Job, Path, Dataset]) -> None:
+    job = moved(teacher[0], train__distil={"teacher": str(teacher[1]), "states": 1.0})
+    job = job.model_copy(update={"granularities": {"paragraph": job.granularities["word"]}})
+    with pytest.raises(DataError) as error:
+        teacher_of(job)
+    assert str(error.value) == (
+        "train.distil.states: expected a granularity that the teacher has too, of word, sentence; got paragraph; call "
+        "one alike, or leave it out"
+    )

@@ -138,3 +138,22 @@ def test_fine_tuning_that_makes_it_worse_leaves_it_as_it_was(
         fine_tune(fine_tuning(job, FIRST), first, tmp_path, None)
         assert Trained.open(tmp_path).sha256 == sha256(first.weights) == sha256(tmp_path / MODEL)
     assert (Trained.open(tmp_path).best, Trained.open(tmp_path).metric) == (0, first.quality)
+
+
+def test_rows_are_shortened_with_what_reads_them(trained: tuple[Job, Dataset, Path], tmp_path: Path) -> None:
+    job, dataset, weights = trained
+    prune(job, dataset, weights, PruneStepSpec(rows=0.5, width=0.5), NOTHING, tmp_path)
+    step = Pruned.open(tmp_path)
+    left, found = Dataset.open(step.data), load_file(step.weights)
+    assert found["embeddings.word.weight"].shape == (text(left).rows, 8)
+    assert found["levels.word.encoder.stages.0.layers.0.filters.0.weight"].shape[:2] == (16, 8)
+    assert accuracy(job, left, step.weights) > 0.9
+    none = corpus.moved(job, granularities__word__encoder={"kind": "none"})
+    save_file(prepare(none, dataset).network.state_dict(), tmp_path / "none.safetensors")
+    with pytest.raises(TrainError) as caught:
+        prune(none, dataset, tmp_path / "none.safetensors", PruneStepSpec(width=0.5), NOTHING, tmp_path)
+    assert str(caught.value) == (
+        "compress.prune.steps: width: expected an encoder that multiplies the vectors of word before anything else, "
+        "such as gru, lstm, mlp, or one of another width than model.embedding.width, and no skip; leave width out, or "
+        "set model.embedding.width"
+    )
