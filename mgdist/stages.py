@@ -310,6 +310,7 @@ class Line:
                 step=contender.number,
                 reference=reference,
                 aware=contender.aware,
+                spread=None if self.ray.address is None else self.ray.spread,
             )
 
         budget = [best.compress.max_accuracy_drop, best.device.max_size, best.compress.every]

@@ -12,16 +12,17 @@ import socket
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from mgdist.errors import ClusterError
 
+T = TypeVar("T")
 OBJECT_STORE = 256 * 2**20
 """Bytes that an embedded Ray shares between processes. Batches come from mapped files, so little is needed."""
 PATIENCE = 5.0
@@ -107,6 +108,22 @@ class Connection:
         """
         self.start()
         return self._reached.result()
+
+    def spread(self, works: Sequence[Callable[[], T]]) -> list[T]:
+        """Do some works beside each other on all nodes, a core each, and return what they gave, in their order.
+
+        Args:
+            works: that another process can be sent; the folders that they read are such that all nodes see.
+
+        Raises:
+            ClusterError: the cluster cannot be reached, or does not let us in.
+        """
+        self.wait()
+        import ray
+
+        task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(_done)
+        found: list[T] = ray.get([task.remote(work) for work in works])
+        return found
 
     def close(self) -> None:
         """Leave the cluster; end an embedded one and remove what it wrote."""
@@ -274,3 +291,7 @@ def authorization() -> dict[str, str]:
     with suppress(FileNotFoundError):
         token = token or path.read_text().strip()
     return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _done(work: Callable[[], T]) -> T:
+    return work()

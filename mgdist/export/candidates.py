@@ -21,7 +21,16 @@ from mgdist.export.bundle import bundle
 from mgdist.export.card import card
 from mgdist.export.exits import EarlyExit, early_exit
 from mgdist.export.litert_route import Converted
-from mgdist.export.measure import Measuring, Weighed, bundle_path, flatbuffer, golden_of, manifest_of, outputs_path
+from mgdist.export.measure import (
+    Measuring,
+    Spread,
+    Weighed,
+    bundle_path,
+    flatbuffer,
+    golden_of,
+    manifest_of,
+    outputs_path,
+)
 from mgdist.export.measured import Measured
 from mgdist.export.usual import usual
 from mgdist.export.verify import answers, parity
@@ -49,6 +58,7 @@ def candidates(
     step: int = 0,
     reference: float | None = None,
     aware: bool = False,
+    spread: Spread | None = None,
 ) -> None:
     """Quantize a model to each format that the job allows, and measure on the validation split what could ship.
 
@@ -72,6 +82,7 @@ def candidates(
         step: of pruning that the network is left from; 0 of the trained one.
         reference: quality that the budget is counted from; None for that of this very network.
         aware: whether the network was fine-tuned for the one method of the job.
+        spread: lets those answer beside each other that are scored in any case; None: one after another.
     """
     if reference is None:
         reference = quality(score(dataset.tasks, trained, dataset.valid.targets))
@@ -79,6 +90,8 @@ def candidates(
     measuring = Measuring(job, dataset, converted, trained, reference, created, folder, before, step, aware)
     made = sorted(map(measuring.weighed, job.methods), key=lambda each: each.packed.size)
     asked = job.methods if job.compress.every else (*always, made[0].made.method)
+    if spread is not None:
+        measuring.answer([each for each in made if each.made.method in asked], spread)
     found, skipped = list[Candidate](), list[Skipped]()
     for each in made:
         method = each.made.method

@@ -4,7 +4,7 @@ Legend: R rows of a split, K outputs of a head.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -38,6 +38,10 @@ TIMED = 300
 """Examples that a candidate is timed on."""
 SENSED = 100
 """Training examples that the sensitivity of a layer is measured on."""
+
+
+Spread = Callable[[Sequence[Callable[[], Answers]]], list[Answers]]
+"""Does some works beside each other, and returns what they gave, in their order."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,14 @@ class Measuring:
             ConvertError: the edge runtime refuses it.
         """
         return self.measured.speed(weighed.packed, partial(measure, weighed.packed.path, self.timed))
+
+    def answer(self, weighed: Sequence[Weighed], spread: Spread) -> None:
+        """Let models that are not known yet answer for the validation split beside each other; none is timed then."""
+        unknown = [each.packed for each in weighed if not self.measured.knows_answers(each.packed)]
+        if len(unknown) > 1:
+            works = [partial(answered, each.path, self.dataset.folder) for each in unknown]
+            for packed, found in zip(unknown, spread(works), strict=True):
+                self.measured.answers(packed, partial(dict, found))
 
     def candidate(self, weighed: Weighed) -> Candidate:
         """Score a bundle, and tell all that is known of it; leaves METHOD.npz, its outputs."""
@@ -185,6 +197,11 @@ class Measuring:
     def _scored(self, packed: Bundle) -> tuple[Answers, Heads]:
         device = self.measured.answers(packed, partial(answers, packed.path, self.dataset.valid))
         return device, score(self.dataset.tasks, device, self.dataset.valid.targets)
+
+
+def answered(bundle: Path, data: Path) -> Answers:
+    """Return what a bundle answers for the validation split of a data set, in whatever process this is."""
+    return answers(bundle, Dataset.open(data).valid)
 
 
 def write_examples(shard: Shard, most: int, path: Path) -> Path:

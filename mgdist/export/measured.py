@@ -41,6 +41,10 @@ class Measured:
         cut = cutting(job) if isinstance(job, Job) else job.data.model_dump(mode="json")
         return cls(folder, digest(dataset.digest, cut, platform.node(), versions()))
 
+    def knows_answers(self, bundle: Bundle) -> bool:
+        """Tell whether it is known what the model in a bundle answers."""
+        return self._path(bundle, "npz").is_file()
+
     def answers(self, bundle: Bundle, measure: Callable[[], Answers]) -> Answers:
         """Return what the model in a bundle answers; measured where that is not known."""
         path = self._path(bundle, "npz")

@@ -4,6 +4,7 @@ import os
 import socket
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ def test_an_embedded_ray_works_and_lets_nobody_else_in() -> None:
         cluster = connection.wait()
         assert cluster.cpus == 1
         assert ray.get(ray.remote(lambda: 6 * 7).remote()) == 42
+        process, power = connection.spread([os.getpid, partial(pow, 2, 5)])
+        assert process != os.getpid()
+        assert power == 32
 
         assert cluster.dashboard is not None
         assert cluster.dashboard.startswith("http://127.0.0.1:")

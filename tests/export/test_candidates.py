@@ -1,3 +1,5 @@
+import pickle
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ from mgdist.compress.quantize import quantize
 from mgdist.evaluate.scores import quality, score
 from mgdist.export.candidates import Shipped, candidates, open_candidates, open_skipped, ship
 from mgdist.export.measure import LONGEST_GOLDEN, golden_of
+from mgdist.export.measured import Answers
 from mgdist.export.verify import answers
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
@@ -69,6 +72,24 @@ def test_a_file_that_was_measured_is_not_measured_again(compressed: Compressed, 
 def test_a_format_that_comes_to_the_same_file_is_known_by_its_content(compressed: Compressed, tmp_path: Path) -> None:
     mixed = quantize(compressed.converted.path, "mixed", tmp_path / "mixed.tflite", formats={})
     assert mixed.path.read_bytes() == (compressed.folder / "int8_dynamic.tflite").read_bytes()
+
+
+def test_what_is_scored_in_any_case_answers_beside_each_other(compressed: Compressed, tmp_path: Path) -> None:
+    sent = list[Callable[[], Answers]]()
+
+    def spread(works: Sequence[Callable[[], Answers]]) -> list[Answers]:
+        sent.extend(pickle.loads(pickle.dumps(works)))
+        assert not list((tmp_path / "measured").glob("*.json")), "nothing is timed beside them"
+        return [work() for work in sent]
+
+    about = (compressed.job, compressed.dataset, compressed.converted, compressed.valid, CREATED)
+    (tmp_path / "compress").mkdir()
+    for _ in range(2):  # what is known by then is not sent again
+        candidates(*about, tmp_path / "compress", tmp_path / "measured", lambda _: None, spread=spread)
+        assert len(sent) == len(METHODS)
+    found = {each.method: each for each in open_candidates(tmp_path / "compress")}
+    for before in compressed.measured:
+        assert (found[before.method].quality, found[before.method].parity) == (before.quality, before.parity)
 
 
 @pytest.fixture(scope="module")
