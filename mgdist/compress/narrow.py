@@ -21,8 +21,8 @@ from mgdist.models.network import Network
 from mgdist.models.shaped import shaped
 
 
-def narrow(network: Network, key: str, share: float, worth: Float[Tensor, " R"]) -> bool:
-    """Take numbers out of the rows of an embedding; return whether there is a layer behind it that allows that.
+def narrow(network: Network, key: str, share: float, worth: Float[Tensor, " R"]) -> str:
+    """Take numbers out of the rows of an embedding; return why that cannot be, or nothing where it was done.
 
     The rows are projected onto their first K singular vectors, and the weights that multiply them are multiplied by
     these: with K = C nothing changes, with fewer the squared error is the smallest that K numbers allow. No operator is
@@ -32,21 +32,26 @@ def narrow(network: Network, key: str, share: float, worth: Float[Tensor, " R"])
     Args:
         network: trained.
         key: of the level that the embedding belongs to.
-        share: of the numbers that go; whole blocks of 32, in which 4 bits are quantized, stay where there are some.
+        share: of the numbers that go; of more than 32 that are left whole blocks stay, in which 4 bits are quantized.
         worth: how much each row matters.
     """
     weights, readers = dict(network.state_dict()), _readers(key, cast(Level, network.levels[key]))
     table = weights[f"embeddings.{key}.weight"]
     kept = max(1, round(table.shape[1] * (1 - share)))
-    kept = -(-kept // BLOCK) * BLOCK if table.shape[1] % BLOCK == 0 else kept
+    kept = -(-kept // BLOCK) * BLOCK if table.shape[1] % BLOCK == 0 and kept > BLOCK else kept
     if not readers:
-        return False
+        return (
+            f"expected an encoder that multiplies the vectors of {key} before anything else, such as gru, lstm, mlp, "
+            "or one of another width than model.embedding.width, and no skip; got another"
+        )
+    if kept == table.shape[1]:
+        return f"expected some of the {kept} numbers to go; whole blocks of {BLOCK} stay, and so all do"
     basis = _directions(table, worth)[:, :kept]
     weights[f"embeddings.{key}.weight"] = table @ basis
     for name in readers:
         weights[name] = torch.tensordot(weights[name], basis, dims=([1], [0])).movedim(-1, 1).contiguous()
     shaped(network, weights)
-    return True
+    return ""
 
 
 def _directions(table: Float[Tensor, "R C"], worth: Float[Tensor, " R"]) -> Float[Tensor, "C C"]:

@@ -121,12 +121,8 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
 
 
 def _narrow(network: Network, key: str, share: float, worth: Float[Tensor, " R"]) -> None:
-    if not narrow(network, key, share, worth):
-        raise TrainError(
-            f"compress.prune.steps: width: expected an encoder that multiplies the vectors of {key} before anything "
-            "else, such as gru, lstm, mlp, or one of another width than model.embedding.width, and no skip; leave "
-            "width out, or set model.embedding.width"
-        )
+    if why := narrow(network, key, share, worth):
+        raise TrainError(f"compress.prune.steps: width: {why}; ask for another share, or leave width out")
 
 
 def fine_tune(job: Job, pruned: Pruned, folder: Path, teacher: Path | None) -> None:

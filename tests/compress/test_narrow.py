@@ -54,7 +54,7 @@ def test_rows_of_few_directions_lose_the_others_and_nothing_changes(name: str) -
         network.embeddings["word"].weight.copy_(torch.randn(ROWS, 6) @ torch.randn(6, WIDE) * 0.1)
     batch = batch_of([document[:2] for document in TWO_DOCUMENTS])
     before, numbers = answered(network, batch), sum(each.numel() for each in network.parameters())
-    assert narrow(network, "word", 0.75, torch.rand(ROWS))
+    assert narrow(network, "word", 0.75, torch.rand(ROWS)) == ""
     assert table(network).shape == (ROWS, 6)
     assert sum(each.numel() for each in network.parameters()) < numbers - ROWS * 18
     torch.testing.assert_close(answered(network, batch), before, atol=1e-4, rtol=1e-4)
@@ -69,7 +69,7 @@ def test_the_rows_that_matter_keep_more_of_themselves() -> None:
     for name, counted in (("by worth", worth), ("alike", torch.ones(ROWS))):
         _, network = small(LEVELS["bag"])
         before = table(network)[:4] @ network.levels["word"].encoder.project.weight.detach().T
-        assert narrow(network, "word", 0.75, counted)
+        assert narrow(network, "word", 0.75, counted) == ""
         after = table(network)[:4] @ network.levels["word"].encoder.project.weight.detach().T
         lost[name] = float((after - before).square().sum())
     assert lost["by worth"] < 0.1 * lost["alike"]
@@ -77,15 +77,20 @@ def test_the_rows_that_matter_keep_more_of_themselves() -> None:
 
 def test_whole_blocks_stay() -> None:
     _, network = small(LEVELS["bag"], wide=96)
-    assert narrow(network, "word", 0.5, torch.ones(ROWS))
+    assert narrow(network, "word", 0.5, torch.ones(ROWS)) == ""
     assert table(network).shape == (ROWS, 64)
+    assert narrow(network, "word", 0.4, torch.ones(ROWS)) == (
+        "expected some of the 64 numbers to go; whole blocks of 32 stay, and so all do"
+    )
+    assert narrow(network, "word", 0.75, torch.ones(ROWS)) == ""
+    assert table(network).shape == (ROWS, 16)
 
 
 @pytest.mark.parametrize("word", [level("none"), level("conv"), level("conv apart"), level("mlp", skip=True)])
 def test_where_anything_else_sees_the_rows_they_stay(word: dict[str, Any]) -> None:
     _, network = small(word, wide=16)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert not narrow(network, "word", 0.5, torch.ones(ROWS))
+    assert "before anything else" in narrow(network, "word", 0.5, torch.ones(ROWS))
     torch.testing.assert_close(dict(network.state_dict()), before)
 
 

@@ -154,6 +154,6 @@ def test_rows_are_shortened_with_what_reads_them(trained: tuple[Job, Dataset, Pa
         prune(none, dataset, tmp_path / "none.safetensors", PruneStepSpec(width=0.5), NOTHING, tmp_path)
     assert str(caught.value) == (
         "compress.prune.steps: width: expected an encoder that multiplies the vectors of word before anything else, "
-        "such as gru, lstm, mlp, or one of another width than model.embedding.width, and no skip; leave width out, or "
-        "set model.embedding.width"
+        "such as gru, lstm, mlp, or one of another width than model.embedding.width, and no skip; got another; ask for "
+        "another share, or leave width out"
     )
