@@ -49,6 +49,7 @@ def test_every_format_that_can_be_trained_for_is_here() -> None:
     assert set(FEW) == set(get_args(Aware))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [16, 128])
 def test_a_rounded_network_is_written_as_it_is(width: int, tmp_path: Path) -> None:
     """And where nothing is cut off, the file of a network that was not rounded is the same."""
