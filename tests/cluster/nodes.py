@@ -87,13 +87,17 @@ class Nodes:
     def command(self, node: Node, *words: object) -> list[str]:
         """Return a command line as it is run on a node.
 
-        Ray's files are on a disk of the node's own: nodes of one session would take each other's sockets.
+        Ray's files are on a disk of the node's own: nodes of one session would take each other's sockets. So are the
+        processes that are seen: a driver looks among them for the node that it is on.
         """
+        if node.process is not None and (inner := _child(node.process.pid)):
+            return ["nsenter", "--target", inner, "--net", "--mount", "--pid", "--", *map(str, words)]
         own, seen = self.folder / node.name, self.folder / "ray"
         for folder in (own, seen):
             folder.mkdir(exist_ok=True)
         disk = ("sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own, seen)
-        return ["ip", "netns", "exec", node.name, *map(str, (*disk, *words))]
+        alone = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+        return ["ip", "netns", "exec", node.name, *alone, *map(str, (*disk, *words))]
 
     def start(self, node: Node, cpus: float = 1) -> None:
         """Start Ray on a node."""
@@ -165,6 +169,14 @@ class Nodes:
     def logs(self) -> str:
         """Return the end of what each node says."""
         return "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in sorted(self.folder.glob("*.log")))
+
+
+def _child(pid: int) -> str:
+    """Return the process that another one has started; nothing where there is none."""
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().strip().partition(" ")[0]
+    except OSError:
+        return ""
 
 
 @contextmanager
