@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any, Protocol
 
 from mgdist.train.launch import MODEL, STATE
 from tests.benchmarks.setting import parser, table, told
@@ -29,6 +30,7 @@ AWAY = 15.0
 LONGEST = 300.0
 EVERY = 20
 """Steps between two checkpoints."""
+HEAD = ("fault", "runs", "same weights", "interrupted", "s to step again, median", "most", "most steps lost")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class Result:
     seconds: float | None
     lost: int | None
     same: bool
+
+
+class Told(Protocol):
+    """A training that has told events."""
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return them."""
+        ...
 
 
 def kill_worker(driver: Running) -> None:
@@ -135,7 +145,7 @@ def suffer(kind: str, job: object, folder: Path, data: Path, expected: bytes) ->
         subprocess.run(["umount", "--lazy", folder / "train"], check=True)
 
 
-def lost(driver: Running) -> int | None:
+def lost(driver: Told) -> int | None:
     """Return how many steps were done twice: what was told before, less where it went on."""
     events = driver.events()
     places = [place for place, each in enumerate(events) if each.get("kind") == "resumed"]
@@ -172,11 +182,11 @@ def main() -> None:
             except AssertionError as error:
                 found[kind].append(Result(None, None, same=False))
                 print(f"{kind}: {str(error)[-500:]}", file=sys.stderr)
-        head = ["fault", "runs", "same weights", "interrupted", "s to step again, median", "most", "most steps lost"]
-        table(head, [_row(kind, results) for kind, results in found.items()])
+        table(HEAD, [row(kind, results) for kind, results in found.items()])
 
 
-def _row(kind: str, results: list[Result]) -> list[object]:
+def row(kind: str, results: list[Result]) -> list[object]:
+    """Return a row of the table."""
     seconds = [each.seconds for each in results if each.seconds is not None]
     steps_lost = [each.lost for each in results if each.lost is not None]
     same = sum(each.same for each in results)

@@ -123,6 +123,18 @@ class Nodes:
             node.process.wait()
             node.process = None
 
+    def revive(self, node: Node, cpus: float = 1) -> None:
+        """Start Ray on a node whose power failed, as on a machine in its place: its disk is empty."""
+        shutil.rmtree(self.folder / node.name)
+        self.start(node, cpus)
+
+    def restart_head(self) -> None:
+        """Let the head's power fail, and return when another one listens in its place."""
+        self.end(self.head)
+        (self.folder / f"{self.head.name}.log").unlink()
+        self.revive(self.head)
+        self.listens()
+
     def on_laptop(self, *words: object, **options: Any) -> "subprocess.CompletedProcess[str]":
         """Run a command on the machine beside the cluster; see :meth:`on`."""
         return self.on(self.laptop, *words, **options)

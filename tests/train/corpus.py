@@ -34,9 +34,9 @@ def _sentence(draw: random.Random, topic: str) -> str:
     return " ".join(words) + "."
 
 
-def job(path: Path, **point: Any) -> Job:
-    """Return a small job over a corpus, at a point given as ``train__lr=0.1``."""
-    document = {
+def job_document(path: Path) -> dict[str, Any]:
+    """Return a small job over a corpus, as it is written down."""
+    return {
         "name": "small",
         "task": {"kind": "classify", "label": "label"},
         "data": {"source": {"kind": "files", "train": str(path)}, "input": {"kind": "text", "min_count": 1}},
@@ -47,7 +47,11 @@ def job(path: Path, **point: Any) -> Job:
         "model": {"width": 16, "dropout": 0.1},
         "train": {"epochs": 3, "batch_size": 32, "lr": 0.01},
     }
-    made, mistakes = checked(document)
+
+
+def job(path: Path, **point: Any) -> Job:
+    """Return a small job over a corpus, at a point given as ``train__lr=0.1``."""
+    made, mistakes = checked(job_document(path))
     assert made is not None, mistakes
     return moved(made, **point)
 
