@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from mgdist.cluster.connect import authorization, require_entry
 from mgdist.errors import ClusterError
+from mgdist.train.cores import DRIVER
 
 T = TypeVar("T")
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
@@ -71,7 +72,7 @@ class Jobs:
         Raises:
             ClusterError: it is not taken.
         """
-        settings = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
+        settings = {"RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)} | ({DRIVER: str(cpus)} if cpus else {})
         environment = {
             "working_dir": str(folder),
             "py_modules": [str(module) for module in modules],

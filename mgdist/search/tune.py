@@ -43,6 +43,7 @@ from mgdist.search.members import prune, weights_of
 from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
+from mgdist.train.cores import for_trainings
 from mgdist.train.events import METRICS, Recorder
 from mgdist.train.gauges import Gauges, TrialGauge
 from mgdist.train.prepare import prepare, threads
@@ -184,7 +185,7 @@ def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher:
         # asks for nothing at all is refused by Tune.
         waiting = {"cpu": 0, "node:__internal_head__": 0.001}
         return tune.with_resources(partial(_attempt_with_workers, given), waiting)
-    available = ray.cluster_resources()
+    available = for_trainings(ray.cluster_resources())
     share = {name.lower(): available.get(name, 0) / spec.concurrent for name in ("CPU", "GPU")}
     share = {name: int(count) if count > 1 else count for name, count in share.items() if count}
     return tune.with_resources(tune.with_parameters(_Attempt, **given), share)

@@ -35,6 +35,7 @@ from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Resumed
+from mgdist.train.cores import for_trainings
 from mgdist.train.course import WAITS, Course
 from mgdist.train.deepspeed_engine import unusable
 from mgdist.train.events import METRICS, Recorder, append, nobody, note
@@ -257,13 +258,13 @@ def fit(
 
 def _scaling(train: TrainSpec) -> ScalingConfig:
     """Return how many workers there are, and what each of them has."""
-    available = ray.cluster_resources()
+    available = for_trainings(ray.cluster_resources())
     most, fewest = train.most_workers, train.fewest_workers
     return ScalingConfig(
         num_workers=most if most == fewest else (fewest, most),
         use_gpu=available.get("GPU", 0) >= fewest,
         # Less than a core each where there are too few: slow, but not waiting for ever.
-        resources_per_worker={"CPU": min(1.0, available.get("CPU", 1) / fewest)},
+        resources_per_worker={"CPU": min(1.0, available["CPU"] / fewest)},
     )
 
 
