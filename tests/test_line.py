@@ -177,7 +177,7 @@ def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Pat
 
 @pytest.mark.slow
 def test_a_search_on_what_ships_tells_what_it_did_not_train(job: Path, finished: tuple[Path, str]) -> None:
-    space = "search.space={model.width: {choice: [8, 512, 513, 514]}}"
+    space = "search.space={model.width: {choice: [8, 512]}}"
     asked = ["search.objective=deployed", space, "device.max_size=100 kB"]
     ended = mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
     assert ended.returncode == 0, ended.stderr

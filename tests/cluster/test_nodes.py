@@ -10,7 +10,15 @@ from mgdist_edge import load
 from tests.cluster.nodes import CLIENT, GCS, Node, Nodes, missing, nodes
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing())]
-OPEN = "import urllib.request as r; print(r.urlopen({url!r}, timeout=5).status)"
+OPEN = """\
+import urllib.error, urllib.request
+for path in {paths!r}:
+    try:
+        print(path, urllib.request.urlopen({url!r} + path, timeout=5).status)
+    except urllib.error.HTTPError as error:
+        print(path, error.code)
+"""
+PATHS = ("/api/version", "/api/jobs/", "/nodes?view=summary", "/api/v0/nodes")
 JOIN = "import ray; ray.init({address!r}, log_to_driver=False); print(ray.cluster_resources())"
 
 
@@ -44,9 +52,8 @@ def test_every_door_is_shut_to_who_has_no_token(cluster: Nodes, here: Path, toke
         f"run.folder={here / 'refused'}", token=given, cwd=here, timeout=60,
     )  # fmt: skip
     assert (submitted.returncode, "does not let us in" in submitted.stderr) == (9, True)
-    for path in ("/api/version", "/api/jobs/", "/nodes?view=summary", "/api/v0/nodes"):
-        seen = cluster.on_laptop(sys.executable, "-c", OPEN.format(url=cluster.url + path), timeout=30)
-        assert "HTTP Error 401" in seen.stderr, path
+    seen = cluster.on_laptop(sys.executable, "-c", OPEN.format(url=cluster.url, paths=PATHS), timeout=30)
+    assert seen.stdout.splitlines() == [f"{path} 401" for path in PATHS], seen.stderr
     assert not _joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", given, seconds=10)
     if token == "wrong":  # a driver beside a node takes Ray twenty seconds to refuse; once is enough
         assert not _joins(cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", given)

@@ -172,13 +172,13 @@ def test_of_trials_of_two_workers_it_is_told_too_what_would_ship(
 def test_a_killed_search_keeps_its_trials_its_shapes_and_what_it_refused(job: Job, tmp_path: Path) -> None:
     made, _ = small_dataset(tmp_path)
     assert job.search is not None
-    spec = {**job.search.model_dump(mode="json"), "trials": 4, "epochs": 1}
+    spec = {**job.search.model_dump(mode="json"), "trials": 3, "epochs": 1}
     limits = {"device": DEVICE, "compress__methods": ["int8_dynamic"]}
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(moved(made, search=spec, **limits)))
     command = [sys.executable, "-m", "tests.search.driver", str(tmp_path)]
     metrics = tmp_path / "search" / "metrics.jsonl"
     first = subprocess.Popen(command)
-    while not (metrics.exists() and metrics.read_text().count('"done"') >= 2):
+    while not (metrics.exists() and metrics.read_text().count('"done"') >= 1):
         assert first.poll() is None, "the driver ended before it could be killed"
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
@@ -187,7 +187,7 @@ def test_a_killed_search_keeps_its_trials_its_shapes_and_what_it_refused(job: Jo
 
     subprocess.run(command, check=True)
     found = Searched.open(tmp_path / "search")
-    assert sorted(trial.number for trial in found.trials) == [1, 2, 3, 4]
+    assert sorted(trial.number for trial in found.trials) == [1, 2, 3]
     assert {trial.state for trial in found.trials} == {"done"}
     assert [each.number for each in found.refused] == list(range(1, len(found.refused) + 1))
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "no shape is converted again"
