@@ -219,8 +219,10 @@ class Dataset:
         told = {"digest": about["digest"], "skipped": about["skipped"], "folds": tuple(about["folds"])}
         if teacher is not None:
             answers = {name: np.load(teacher / TAUGHT.format(name=name), mmap_mode="r") for name in tasks}
+            before, after = STATES.split("{name}")
             told_states = {
-                path.name[7:-4]: np.load(path, mmap_mode="r") for path in teacher.glob(STATES.format(name="*"))
+                path.name.removeprefix(before).removesuffix(after): np.load(path, mmap_mode="r")
+                for path in teacher.glob(STATES.format(name="*"))
             }
             train = replace(train, taught=answers, states=told_states)
         return cls(folder, inputs, tasks, train, valid, test, seen, **told, teacher=teacher)

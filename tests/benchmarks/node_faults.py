@@ -22,6 +22,7 @@ from mgdist.train.launch import MODEL, TRAINED
 from tests.benchmarks.faults import AWAY, HEAD, LONGEST, Result, lost, row
 from tests.benchmarks.setting import mgdist, parser, table, told
 from tests.cluster.nodes import Node, Nodes, missing, nodes
+from tests.train import test_faults
 from tests.train.corpus import job_document, write_corpus
 
 SETTINGS = (
@@ -42,8 +43,7 @@ class Submitted:
 
     def events(self) -> list[dict[str, Any]]:
         """Return what the training has told."""
-        path = self.folder / "train" / METRICS
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return test_faults.told(self.folder)
 
     def done(self) -> int:
         """Return how many steps are done."""

@@ -9,6 +9,7 @@ alike; the first turn, in which much is set up, does not count. A checkpoint's p
 """
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -129,8 +130,6 @@ def bare(job: Job, data: Dataset) -> Iterator[None]:
 
 def on_ray(workers: int, job: Job, folder: Path, many: int, place: Path) -> tuple[Found, list[float]]:
     """Do the turns in the workers of Ray Train."""
-    import json
-
     from ray.train import RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
@@ -150,8 +149,6 @@ def on_ray(workers: int, job: Job, folder: Path, many: int, place: Path) -> tupl
 
 def in_worker(given: dict[str, Any]) -> None:
     """Do the turns in a worker of Ray Train."""
-    import json
-
     import torch
 
     torch.set_num_threads(1)

@@ -45,6 +45,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Set:
     return Set(folder, job, prepare(job, data).run())
 
 
+def told(folder: Path) -> list[dict[str, Any]]:
+    """Return what the training of a folder has told so far."""
+    path = folder / "train" / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
 @dataclass(frozen=True)
 class Running:
     """A driver that trains in a folder."""
@@ -53,8 +59,7 @@ class Running:
     folder: Path
 
     def events(self) -> list[dict[str, Any]]:
-        path = self.folder / "train" / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+        return told(self.folder)
 
     def notes(self) -> list[tuple[str, str]]:
         return [(each["kind"], each["text"]) for each in self.events() if each["event"] == "note"]
