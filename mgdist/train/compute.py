@@ -32,11 +32,15 @@ def step_flops(job: Job, phase: Phase, outputs: Mapping[str, int]) -> Callable[[
     ]
     answers = [(head, _answer_operations(job, phase, count, read)) for head, count, read in _readers(job, outputs)]
 
+    known: list[dict[int, int]] = [{} for _ in runs]  # operations of a unit by its samples: asked for at each step
+
     def flops(batch: Batch) -> float:
         total = 0
-        for (shape, part, each), units in zip(runs, batch.levels, strict=True):
+        for (shape, part, each), of_unit, units in zip(runs, known, batch.levels, strict=True):
             count, samples = units.mask.shape
-            total += each * count * unit_operations(shape, samples, part.layers, part.width)
+            if samples not in of_unit:
+                of_unit[samples] = each * unit_operations(shape, samples, part.layers, part.width)
+            total += count * of_unit[samples]
         for head, each in answers:
             total += each * (len(batch) if head is None else len(batch.targets[head]))
         return 2.0 * total

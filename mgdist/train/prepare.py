@@ -56,6 +56,9 @@ def prepare(
         TrainError: the weights are sharded, so that none of them can be rounded.
     """
     assert job.train.distil is None or dataset.teacher is not None, "a teacher has answered before"
+    # Gradients of what is learned well become subnormal numbers, with which some processors compute ten times as long.
+    # Here, before there are threads: they take it from the one that starts them.
+    torch.set_flush_denormal(True)
     torch.manual_seed(job.seed)
     network = watch(build(job, dataset.inputs, dataset.tasks, dataset.seen), job, dataset.tasks)
     begin_narrow(network, job)

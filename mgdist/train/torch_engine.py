@@ -56,13 +56,14 @@ class TorchEngine:
     def step(self, batches: Sequence[Batch], loss: Loss, lr: float) -> Float[Tensor, ""]:
         """See :class:`Engine`."""
         assert self.phase is not None, "a phase has begun"
-        self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=self.device)
+        shares: list[Tensor] = []
         for batch in batches:
             with self._gradients_stay(batch is not batches[-1]):
                 share = loss(self._outputs(batch.to(self.device)), batch) / len(batches)
+                if batch is batches[0]:  # not before: the new gradients take the memory of the old ones, still warm
+                    self.optimizer.zero_grad(set_to_none=True)
                 self.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
-            total += share.detach()
+            shares.append(share.detach())
         if self.clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
@@ -71,10 +72,11 @@ class TorchEngine:
         self.scaler.update()
         if self.average is not None:
             self.average.update(self.network.state_dict())
-        return total
+        return sum(shares[1:], shares[0])
 
     def _outputs(self, batch: Batch) -> Outputs:
-        with torch.autocast(self.device.type, self.lower, enabled=self.lower is not None):
+        lower = contextlib.nullcontext() if self.lower is None else torch.autocast(self.device.type, self.lower)
+        with lower:
             outputs: Outputs = self.model(batch, self.phase)
         return outputs
 

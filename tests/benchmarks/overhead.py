@@ -35,7 +35,7 @@ from tests.train.corpus import job as small_job
 from tests.train.corpus import moved, write_corpus
 from tests.train.workers import together
 
-BATCH, BLOCK = 64, 25
+BATCH, BLOCK = 64, 100
 ENGINES: Mapping[str, Mapping[str, Any]] = {"torch": {"kind": "torch"}, "ZeRO 1": {"kind": "deepspeed", "stage": 1}}
 Found = dict[str, tuple[list[float], list[float]]]
 """Samples/s of each turn, by engine: through mgdist and bare."""
@@ -193,6 +193,6 @@ def main(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     options = parser(__doc__, data=False)
-    options.add_argument("--turns", type=int, default=15)
+    options.add_argument("--turns", type=int, default=10)
     options.add_argument("--width", type=int, default=64)
     main(options.parse_args())

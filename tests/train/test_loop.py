@@ -109,3 +109,11 @@ def test_steps_and_epochs_are_told(small: Small) -> None:
 def moved_and_data(small: Small, **point: object) -> Small:
     """Return the small job at a point, and the data."""
     return moved(small[0], **point), small[1]
+
+
+def test_numbers_next_to_zero_cost_no_more_than_others(small: Small) -> None:
+    torch.set_flush_denormal(False)
+    subnormal = torch.full((2_000_000,), 1e-38)
+    assert (subnormal * 0.1).count_nonzero() == len(subnormal)
+    prepare(*small)
+    assert (subnormal * 0.1).count_nonzero() == 0
