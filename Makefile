@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check .venv/browser .venv/arm/made .venv/s3 .venv/infra
+test: install check .venv/browser .venv/arm/made .venv/servers .venv/infra
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -41,10 +41,11 @@ install: .venv/installed
 	PATH=$(CURDIR)/$(BIN):$$PATH npm ci --no-audit --no-fund --loglevel=error --prefix edge/web
 	touch .venv/browser
 
-# A server that speaks S3, for the tests of storage; an environment of its own, since its boto3 wants other versions.
-.venv/s3: .venv/installed
-	$(PYTHON) -m venv .venv/s3
-	.venv/s3/bin/pip install --quiet --disable-pip-version-check "moto[server]==5.2.1" boto3==1.44.8 || { rm -rf .venv/s3; false; }
+# Servers of S3 and of MLflow, for the tests of storage and of tracking; an environment of their own, since they want other
+# versions than mgdist.
+.venv/servers: .venv/installed
+	$(PYTHON) -m venv .venv/servers
+	.venv/servers/bin/pip install --quiet --disable-pip-version-check "moto[server]==5.2.1" boto3==1.44.8 mlflow==3.17.2 || { rm -rf .venv/servers; false; }
 
 # Emulated Raspberry Pis, for the tests in tests/arm: asks for Debian 12, apt and root; elsewhere they are skipped.
 .venv/arm: .venv/arm/made

@@ -18,6 +18,7 @@ from mgdist.job.train import TrainSpec
 from mgdist.report.markdown import write_report
 from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
+from mgdist.report.tracking import tracked
 from mgdist.runs import Done, Run
 from mgdist.stages import Contender, Line
 
@@ -43,7 +44,7 @@ def export(job: ExportJob, console: Console, *, fresh: bool = False) -> Summary:
         raise JobError("compress.exit: expected none, since only texts are read in part; leave it out")
     model = describe(Path(job.model))
     job = resolved(job, model)
-    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, TrainSpec()):
+    with Run.open(job, fresh=fresh) as run, watching(run.folder, console, TrainSpec()), tracked(run) as tell:
         line = Line(run, Connection(None, dashboard=False))
         whole = _contender(run, job, model)
         made = line.candidates(job, [whole])
@@ -54,6 +55,7 @@ def export(job: ExportJob, console: Console, *, fresh: bool = False) -> Summary:
         shipped = line.bundle(job, whole, source, way(measured, chosen))
         summary = line.summary(job, {}, whole, measured, chosen, budget, shipped.value)
         write_report(summary)
+        tell(summary)
         return summary
 
 

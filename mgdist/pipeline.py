@@ -14,6 +14,7 @@ from mgdist.report.folds import CrossValidation, write_folds
 from mgdist.report.markdown import write_report
 from mgdist.report.summary import Summary
 from mgdist.report.terminal import watching
+from mgdist.report.tracking import tracked
 from mgdist.runs import Run
 from mgdist.search.teacher import teacher_of
 from mgdist.stages import Line
@@ -71,7 +72,11 @@ def _connection(job: Job, address: str | None) -> Connection:
 def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool, name: str | None = None) -> Summary:
     """Do all stages of a job."""
     require_key(job)
-    with Run.open(job, fresh=fresh, name=name) as run, watching(run.folder, console, job.train):
+    with (
+        Run.open(job, fresh=fresh, name=name) as run,
+        watching(run.folder, console, job.train),
+        tracked(run) as tell,
+    ):
         line = Line(run, ray)
         teaching = teacher_of(job)  # one that cannot teach is told of before any work
         data = line.read()
@@ -97,4 +102,5 @@ def _carry_out(job: Job, console: Console, ray: Connection, *, fresh: bool, name
             searched=None if found is None else found.value,
         )
         write_report(summary)
+        tell(summary)
         return summary

@@ -2,11 +2,7 @@
 
 import os
 import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,33 +14,20 @@ from mgdist.job.load import load
 from mgdist.job.spec import Job
 from mgdist.report.state import find, state_of, states
 from mgdist.runs import Run, write
+from tests.servers import OWN, served
 from tests.test_runs import JOB, leave, read, refuse
 
-ROOT = Path(__file__).parents[1]
-SERVER = ROOT / ".venv" / "s3" / "bin" / "moto_server"
+SERVER = OWN / "moto_server"
 KEYS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_DEFAULT_REGION": "us-east-1"}
-pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no S3 server; make .venv/s3 installs one")
+pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no S3 server; make .venv/servers installs one")
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     port = free_port()
-    server = subprocess.Popen(
-        [SERVER, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
     url = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 30
-        while True:
-            with suppress(OSError):
-                urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
-                break
-            assert time.monotonic() < until
-            time.sleep(0.1)
+    with served([SERVER, "-H", "127.0.0.1", "-p", str(port)], f"{url}/moto-api/"):
         yield url
-    finally:
-        server.kill()
-        server.wait()
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from functools import cached_property
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mgdist.job.compress import EMBEDDED, USUAL, CompressSpec, Method
 from mgdist.job.data import DataSpec, InputSpec
@@ -18,6 +19,18 @@ from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.windows import Window
 
 
+def _tracking_server(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"expected the address of a tracking server, such as http://mlflow:5000; got {address!r}")
+    if "@" in parts.netloc:
+        raise ValueError(
+            "expected no name or password in an address, which is written down in many places; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        )
+    return address.rstrip("/")
+
+
 class RunSpec(Spec):
     """Where the results go."""
 
@@ -28,6 +41,8 @@ class RunSpec(Spec):
     key: Folder | None = None
     """file of a private key, of `mgdist keys new`, that the bundle in the run's folder is signed with; null: it is not
     signed"""
+    mlflow: Annotated[str, AfterValidator(_tracking_server)] | None = None
+    """address of an MLflow tracking server, such as http://mlflow:5000, that is told of the run; null: none"""
 
 
 class Job(Spec):

@@ -30,7 +30,10 @@ class Follower:
             pass
 
     def news(self) -> Iterator[Event]:
-        """Yield the events that were added, each file in its order; a half-written line waits."""
+        """Yield the events that were added, each file in its order; a half-written line waits.
+
+        What a stage tells says which stage that is.
+        """
         for event in self._added(EVENTS):
             if event["event"] == "stage":
                 if event.get("state") == "done":
@@ -42,7 +45,7 @@ class Follower:
 
     def _told_by(self, stage: str) -> Iterator[Event]:
         if stage in self._begun and (stage in TELLING or stage.startswith(TUNING)):
-            yield from self._added(f"{stage}/metrics.jsonl")
+            yield from ({**event, "stage": stage} for event in self._added(f"{stage}/metrics.jsonl"))
 
     def _note(self, event: Event) -> None:
         match event:

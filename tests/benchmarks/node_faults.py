@@ -2,7 +2,8 @@
 
 A head that keeps what it knows on its disk, and three nodes of a core in network namespaces, one for the driver, two
 for the workers of a training. At a random moment a node of a worker, or the head, loses its power, and comes back after
-a while with nothing but what is kept. Needs root. A run is the same where its weights are those of the undisturbed one.
+a while with nothing but what is kept; or the node never does, and a training that may have one worker goes on with it.
+Needs root. A run is the same where its weights are those of the undisturbed one.
 """
 
 import json
@@ -19,7 +20,7 @@ from typing import Any
 from mgdist.runs import EVENTS
 from mgdist.train.events import METRICS
 from mgdist.train.launch import MODEL, TRAINED
-from tests.benchmarks.faults import AWAY, HEAD, LONGEST, Result, lost, row
+from tests.benchmarks.faults import HEAD, LONGEST, Result, last_loss, lost, row
 from tests.benchmarks.setting import mgdist, parser, table, told
 from tests.cluster.nodes import Node, Nodes, missing, nodes
 from tests.train import test_faults
@@ -28,7 +29,10 @@ from tests.train.corpus import job_document, write_corpus
 SETTINGS = (
     "train.epochs=40", "train.workers=2", "train.checkpoint={steps: 20, seconds: null}",
 )  # fmt: skip
-KINDS = ("node killed", "head restarted")
+AWAY = 15.0
+"""Seconds that a node is away."""
+LESS = ("train.workers={min: 1, max: 2}",)
+KINDS = ("node killed", "head restarted", "node gone for good")
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,9 @@ class Submitted:
             time.sleep(0.1)
 
 
-def submitted(cluster: Nodes, folder: Path) -> Submitted:
-    """Hand the job of a folder to a cluster."""
-    words = [word for each in (*SETTINGS, f"run.folder={folder / 'runs'}") for word in ("--set", each)]
+def submitted(cluster: Nodes, folder: Path, *more: str) -> Submitted:
+    """Hand the job of a folder to a cluster, with some settings more."""
+    words = [word for each in (*SETTINGS, *more, f"run.folder={folder / 'runs'}") for word in ("--set", each)]
     command = mgdist(
         "submit", "job.yaml", "--address", cluster.url, "--detach", "--driver-cpus", 1, "--no-ship", *words
     )
@@ -78,7 +82,7 @@ def submitted(cluster: Nodes, folder: Path) -> Submitted:
 def suffer(kind: str, folder: Path, expected: bytes) -> Result:
     """Train, and let a node fail on the way."""
     with nodes(3, keeps=True) as cluster:
-        training = submitted(cluster, folder)
+        training = submitted(cluster, folder, *(LESS if kind == "node gone for good" else ()))
         moment = random.randint(100, 900)
         while training.done() < moment:
             time.sleep(0.1)
@@ -89,13 +93,13 @@ def suffer(kind: str, folder: Path, expected: bytes) -> Result:
         seconds = None
         while not (training.folder / "train" / TRAINED).exists():
             assert time.monotonic() - begun < LONGEST, str(training.events()[-3:])
-            if node.process is None and time.monotonic() - begun > AWAY:
+            if kind != "node gone for good" and node.process is None and time.monotonic() - begun > AWAY:
                 cluster.revive(node)
             fresh = [each["event"] for each in training.events()[count:]]
-            if seconds is None and kind == "node killed" and "epoch" in fresh:
+            if seconds is None and kind != "head restarted" and "epoch" in fresh:
                 seconds = time.monotonic() - begun
             time.sleep(0.1)
-        return Result(seconds, lost(training), training.weights() == expected)
+        return Result(seconds, lost(training), training.weights() == expected, last_loss(training))
 
 
 def _of_a_worker(cluster: Nodes) -> Node:
@@ -128,15 +132,15 @@ def main() -> None:
         with nodes(3) as cluster:
             calm = submitted(cluster, places[0])
             calm.until(f"train/{TRAINED}")
-            expected = calm.weights()
+            expected, loss = calm.weights(), last_loss(calm)
         for number, place in enumerate(places[1:]):
             kind = asked.kinds[number % len(asked.kinds)]
             try:
                 found[kind].append(suffer(kind, place, expected))
             except AssertionError as error:
-                found[kind].append(Result(None, None, same=False))
+                found[kind].append(Result(None, None, same=False, loss=None))
                 print(f"{kind}: {str(error)[-800:]}", file=sys.stderr)
-        table(HEAD, [row(kind, results) for kind, results in found.items()])
+        table(HEAD, [row(kind, results, loss) for kind, results in found.items()])
 
 
 if __name__ == "__main__":

@@ -85,12 +85,13 @@ class Running:
             time.sleep(0.05)
 
 
-def running(job: Job, folder: Path, data: Path) -> Running:
+def running(job: Job, folder: Path, data: Path, **settings: str) -> Running:
+    """Start a driver, with some settings more in its environment."""
     (folder / "job.pickle").write_bytes(pickle.dumps(job))
     (folder / "data").symlink_to(data)
     with (folder / "said").open("w") as said:
         command = [sys.executable, "-m", "tests.train.driver", str(folder)]
-        return Running(subprocess.Popen(command, stderr=said), folder)
+        return Running(subprocess.Popen(command, stderr=said, env={**os.environ, **settings}), folder)
 
 
 @pytest.fixture
