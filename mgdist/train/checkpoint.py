@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from safetensors.torch import load_file, save_file
@@ -92,9 +93,16 @@ def load(folder: Path, engine: Engine) -> Progress:
 
     Raises:
         DamagedError: a part is missing or is not what was written.
+        TrainError: a part holds something else than weights, such as code, and is not read.
     """
     _check(folder)
-    engine.load(folder)
+    try:
+        engine.load(folder)
+    except UnpicklingError as error:
+        raise TrainError(
+            f"{folder}: expected weights and plain values; found something else, which is not read; see who can write "
+            "there, then submit with --fresh"
+        ) from error
     return read(folder)
 
 

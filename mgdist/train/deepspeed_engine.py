@@ -96,7 +96,7 @@ class DeepSpeedEngine:
         if others and group.rank() == 0:
             universal(folder / self.STATE, folder / self.UNIVERSAL)
         group.wait()
-        with _quiet():
+        with _quiet(), _only_weights():
             # Only read at this moment; a shard of this training's own checkpoints is loaded as it is.
             self.model._config.load_universal_checkpoint = others
             self.model.load_checkpoint(str(folder), tag=self.UNIVERSAL if others else self.STATE)
@@ -178,7 +178,12 @@ def universal(shards: Path, folder: Path) -> None:
     from deepspeed.checkpoint import ds_to_universal
 
     shutil.rmtree(folder, ignore_errors=True)
-    with _quiet(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        _quiet(),
+        _only_weights(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         ds_to_universal.main(
             argparse.Namespace(
                 input_folder=str(shards),
@@ -205,6 +210,31 @@ def _deepspeed(device: torch.device) -> Any:
         if not deepspeed.comm.is_initialized():
             deepspeed.init_distributed(dist_backend=dist.get_backend(), auto_mpi_discovery=False, verbose=False)
     return deepspeed
+
+
+@contextlib.contextmanager
+def _only_weights() -> Iterator[None]:
+    """Refuse all but numbers and DeepSpeed's own plain values in what is read: a pickle may hold any code."""
+
+    def load(*given: Any, **more: Any) -> Any:
+        return plain(*given, **{**more, "weights_only": True})
+
+    plain = torch.load
+    torch.load = load  # DeepSpeed asks it by this name for pickles of anything, and has no setting for that
+    try:
+        with torch.serialization.safe_globals(_values()):
+            yield
+    finally:
+        torch.load = plain
+
+
+def _values() -> list[Any]:
+    """Return the types of values in DeepSpeed's checkpoints that are no tensors."""
+    from deepspeed.runtime.fp16.loss_scaler import LossScaler
+    from deepspeed.runtime.zero.config import ZeroStageEnum
+    from deepspeed.utils.tensor_fragment import fragment_address
+
+    return [LossScaler, ZeroStageEnum, fragment_address]
 
 
 @contextlib.contextmanager

@@ -1,12 +1,15 @@
 """Both engines, on one worker and on two: the same numbers."""
 
+import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from mgdist.data.dataset import Dataset
+from mgdist.errors import TrainError
 from mgdist.job.phases import phases
 from mgdist.job.spec import Job
 from mgdist.models.build import build
@@ -94,6 +97,43 @@ def test_two_workers_go_on_where_they_stopped(small: tuple[Job, Dataset]) -> Non
     assert len(found) == 5
     for whole, parts in found.values():
         assert flat(parts) == pytest.approx(flat(whole), abs=1e-6)
+
+
+class Evil:
+    """Runs a command where it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.place,)
+
+
+@pytest.mark.parametrize(("engine", "pattern"), [(TORCH, "engine.pt"), (ENGINES["zero 1"], "*optim_states.pt")])
+def test_code_in_a_checkpoint_is_not_run(
+    small: tuple[Job, Dataset], engine: dict[str, Any], pattern: str, tmp_path: Path
+) -> None:
+    here = moved(small[0], train__engine=engine, train__epochs=1)
+    said = together(1, smuggled, here, small[1].folder, pattern, tmp_path)
+    assert said == (
+        f"{tmp_path / 'state'}: expected weights and plain values; found something else, which is not read; see who "
+        "can write there, then submit with --fresh"
+    )
+    assert not (tmp_path / "evil").exists()
+
+
+def smuggled(job: Job, folder: Path, pattern: str, place: Path) -> str:
+    """Let a file of a checkpoint be a program, with its hash; return what is said of it."""
+    training, state = prepare(job, Dataset.open(folder)), place / "state"
+    state.mkdir()
+    checkpoint.save(state, training.run(), training.engine)
+    (path,) = state.rglob(pattern)
+    torch.save({"state": Evil(place / "evil")}, path)
+    sums = json.loads((state / "sums-0.json").read_text())
+    (state / "sums-0.json").write_text(json.dumps(sums | {str(path.relative_to(state)): checkpoint.sha256(path)}))
+    with pytest.raises(TrainError) as refused:
+        checkpoint.load(state, training.engine)
+    return str(refused.value)
 
 
 @pytest.mark.slow
