@@ -1,6 +1,7 @@
 """Ray's Jobs API: a job is handed to a cluster over HTTP, and asked after."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,8 @@ EVERY = 1.0
 """Seconds between two looks at what a job prints."""
 NOT_YET, STARTING_SECONDS = "No available agent", 60.0
 """What a head says that answers before it takes jobs, and how long it may say so."""
+PENDING_SECONDS = 10.0
+"""That a job may wait for its start until that is told."""
 AWAY_SECONDS = 120.0
 """That the head may be silent, as while it starts anew, before a job that is followed is given up."""
 TALKING = (
@@ -111,13 +114,20 @@ class Jobs:
     def follow(self, name: str) -> Iterator[str]:
         """Yield what a job prints, as it comes, until it is over; a head that starts anew is waited for.
 
+        Where it does not start, that is one line of its own.
+
         Raises:
             ClusterError: the head was silent for too long.
         """
         seen, heard = 0, time.monotonic()
+        patience = heard + PENDING_SECONDS
         while True:
             try:
-                over = self.state(name) in (*OVER, "GONE")
+                state = self.state(name)
+                over = state in (*OVER, "GONE")
+                if state == "PENDING" and time.monotonic() > patience:
+                    patience = math.inf
+                    yield self._awaited(name)
                 told = self._client.get_job_logs(name)
                 heard = time.monotonic()
                 if told[seen:]:
@@ -132,6 +142,12 @@ class Jobs:
                         "mgdist status"
                     ) from error
             time.sleep(EVERY)
+
+    def _awaited(self, name: str) -> str:
+        """Return what a job waits for that has not started."""
+        found = self._ask(lambda: self._client.get_job_info(name))
+        said = _first_line(found.message or "")
+        return f"waits to be started, by --driver-cpus on a node with so many to spare: {said}\n"
 
     def ending(self, name: str) -> tuple[int, str]:
         """Return the exit code of a job that is over, and Ray's words where it never ran."""
@@ -157,5 +173,5 @@ def _own_address() -> Iterator[None]:
         os.environ.update(kept)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _first_line(said: Exception | str) -> str:
+    return str(said).strip().partition("\n")[0]

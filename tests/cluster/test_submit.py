@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mgdist.cluster import jobs
 from mgdist_edge import load
 from tests.cluster.head import Head, head
 
@@ -118,3 +119,17 @@ def test_a_job_that_fails_there_fails_here(cluster: Head, here: Path) -> None:
     assert failed.returncode == 3
     assert "absent" in failed.stdout
     assert state(here, "none") == "failed"
+
+
+def test_a_driver_that_no_node_has_cores_for_says_what_it_waits_for(
+    cluster: Head, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(cluster.token))
+    monkeypatch.setattr(jobs, "PENDING_SECONDS", 1.0)
+    there = jobs.Jobs(cluster.url)
+    there.submit("greedy", "true", tmp_path, [], {}, cpus=640.0)
+    told = next(there.follow("greedy"))
+    there.stop("greedy")
+    assert told.startswith("waits to be started, by --driver-cpus on a node with so many to spare: Job has not started")
+    assert "waiting for resources (CPUs" in told
