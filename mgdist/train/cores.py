@@ -7,6 +7,17 @@ DRIVER = "MGDIST_DRIVER_CPUS"
 """Variable that tells a driver how many cores are kept for it; none where it is not set."""
 
 
-def for_trainings(found: Mapping[str, float]) -> dict[str, float]:
-    """Return a cluster's resources, such as ``{"CPU": 4.0, "GPU": 1.0}``, without the cores of the driver."""
-    return {**found, "CPU": max(0.0, found.get("CPU", 1.0) - float(os.environ.get(DRIVER, "0")))}
+def of_driver() -> float:
+    """Return how many cores are kept for this driver."""
+    return float(os.environ.get(DRIVER, "0"))
+
+
+def for_trainings(found: Mapping[str, float], driver: float | None = None) -> dict[str, float]:
+    """Return a cluster's resources, such as ``{"CPU": 4.0, "GPU": 1.0}``, without the cores of the driver.
+
+    Args:
+        found: of all nodes.
+        driver: cores that are kept for it; None: as this process was told.
+    """
+    kept = of_driver() if driver is None else driver
+    return {**found, "CPU": max(0.0, found.get("CPU", 1.0) - kept)}

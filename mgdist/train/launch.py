@@ -21,7 +21,6 @@ import ray
 import ray.train
 import torch
 from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
-from ray.train.torch import TorchTrainer
 from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
@@ -46,6 +45,7 @@ from mgdist.train.loop import Training
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
 from mgdist.train.sizing import Memory, need, sized
+from mgdist.train.trainer import QuickTrainer, Trainer
 
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
 KEPT = 2
@@ -230,7 +230,7 @@ def fit(
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
     """
-    trainer = (TorchTrainer if callbacks else _Trainer)(
+    trainer = (Trainer if callbacks else QuickTrainer)(
         _work,
         train_loop_config={
             "job": job,
@@ -266,34 +266,6 @@ def _scaling(train: TrainSpec) -> ScalingConfig:
         # Less than a core each where there are too few: slow, but not waiting for ever.
         resources_per_worker={"CPU": min(1.0, available["CPU"] / fewest)},
     )
-
-
-class _Trainer(TorchTrainer):  # type: ignore[misc]
-    """Starts sooner: without the actors that serve Ray's data sets, clean up after a trial, and ask for more nodes.
-
-    No node is asked for because the workers are made to fit into those that are there. Ctrl-C stays ours: Ray would
-    end the process without a word, with exit code 1, and go on doing so after the training.
-    """
-
-    SPARE = ("DatasetsCallback", "PlacementGroupCleanerCallback")
-    ASKING = ("_send_resource_request", "_maybe_send_resource_request", "_cancel_resource_request")
-
-    def _create_default_callbacks(self) -> list[Any]:
-        # Ray's own methods, of the pinned version. Where another one lacks them, all actors start, and nothing breaks.
-        callbacks = super()._create_default_callbacks()
-        return [callback for callback in callbacks if type(callback).__name__ not in self.SPARE]
-
-    def _register_sigint_handler(self, _: Any) -> None:
-        return None
-
-    def _initialize_and_run_controller(self, **given: Any) -> Any:
-        for name in () if self.scaling_config.elasticity_enabled else self.ASKING:
-            setattr(given["scaling_policy"], name, _nothing)
-        return super()._initialize_and_run_controller(**given)
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 def _work(given: dict[str, Any]) -> None:

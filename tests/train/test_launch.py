@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ray.train import ScalingConfig
 from safetensors.torch import load_file
 
 from mgdist.cluster.connect import Connection
@@ -17,9 +18,11 @@ from mgdist.data.dataset import Dataset
 from mgdist.errors import TrainError
 from mgdist.evaluate.scores import quality
 from mgdist.job.spec import Job
+from mgdist.train.cores import DRIVER
 from mgdist.train.launch import Trained, train
 from mgdist.train.loop import measure
 from mgdist.train.prepare import prepare
+from mgdist.train.trainer import Room
 from tests.train.corpus import dataset as small_dataset
 from tests.train.corpus import moved
 
@@ -78,6 +81,14 @@ def test_what_a_worker_says_reaches_the_user_in_one_line(ray: None, small: tuple
     )
     assert "\n" not in str(error.value)
     assert "Traceback" in (tmp_path / "error.log").read_text()
+
+
+def test_elastic_workers_leave_the_driver_its_cores(ray: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    scaling = ScalingConfig(num_workers=(1, 2), resources_per_worker={"CPU": 1.0})
+    reserved = {"node": {"CPU": 2.0}}
+    assert Room(scaling)._count_possible_workers(reserved) == 2
+    monkeypatch.setenv(DRIVER, "1")
+    assert Room(scaling)._count_possible_workers(reserved) == 1
 
 
 @pytest.mark.slow
