@@ -60,7 +60,7 @@ def pack_bundle(model: bytes, manifest: Manifest, golden: Golden, readme: str | 
     parts = {
         **parts_of(manifest.inputs),
         "labels.txt": "\n".join(manifest.labels).encode(),
-        "golden.json": _json(golden.as_json()),
+        "golden.json": json.dumps(golden.as_json(), ensure_ascii=False, separators=(",", ":")).encode(),
     }
     if readme is not None:
         parts["README.md"] = readme.encode()

@@ -33,7 +33,10 @@ from mgdist_edge.golden import Example, Golden
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.raws import Raw, raw_json
 
-GOLDEN_EXAMPLES, LONGEST_GOLDEN = 8, 20_000
+GOLDEN_EXAMPLES, FEWEST_GOLDEN, LONGEST_GOLDEN, GOLDEN_BYTES = 8, 2, 20_000, 64_000
+"""Golden examples at most; at least, where more are larger together than the last number; and bytes of one at most."""
+DIGITS = 12
+"""Bytes of an output in JSON, about."""
 TIMED = 300
 """Examples that a candidate is timed on."""
 SENSED = 100
@@ -250,19 +253,30 @@ def manifest_of(job: Asked, dataset: Dataset, levels: tuple[Level, ...], method:
 
 
 def golden_of(shard: Shard, outputs: Outputs) -> Golden:
-    """Pick examples from short to long, with the outputs given."""
+    """Pick examples from short to long, with the outputs given; fewer where they would be most of a small bundle."""
+    answers = sum(DIGITS * values[:1].size for values in outputs.values() if len(values) == len(shard))
     sizes = [_size(shard.raw(row)) for row in range(len(shard))]
     ranked = sorted(range(len(shard)), key=sizes.__getitem__)
     ranked = [row for row in ranked if sizes[row] <= LONGEST_GOLDEN] or ranked[:1]
-    places = np.linspace(0, len(ranked) - 1, min(GOLDEN_EXAMPLES, len(ranked))).astype(int)
-    rows = [ranked[place] for place in dict.fromkeys(places.tolist())]
+    for many in range(min(GOLDEN_EXAMPLES, len(ranked)), 0, -1):
+        places = np.linspace(0, len(ranked) - 1, many).astype(int)
+        rows = [ranked[place] for place in dict.fromkeys(places.tolist())]
+        if many <= FEWEST_GOLDEN or sum(sizes[row] + answers for row in rows) <= GOLDEN_BYTES:
+            break
     return Golden(tuple(Example(shard.raw(row), _expected(shard, outputs, row)) for row in rows))
 
 
 def _expected(shard: Shard, outputs: Outputs, row: int) -> dict[str, tuple[float, ...]]:
-    """Return the outputs of one row; of labelled samples with four digits, since there are many."""
+    """Return the outputs of one row; of labelled samples with four digits, since there are many.
+
+    Others have those that tell one float32 from the next, and no more.
+    """
     found = {name: shard.outputs_of(name, values, np.array([row])) for name, values in outputs.items()}
-    return {name: tuple((each if len(each) == 1 else each.round(4)).ravel().tolist()) for name, each in found.items()}
+    return {name: tuple(_shortest(each if len(each) == 1 else each.round(4))) for name, each in found.items()}
+
+
+def _shortest(values: NDArray[np.floating]) -> list[float]:
+    return [float(str(value)) for value in values.astype(np.float32).ravel()]
 
 
 def _size(raws: Mapping[str, Raw]) -> int:

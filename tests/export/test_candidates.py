@@ -8,7 +8,7 @@ import pytest
 from mgdist.compress.quantize import quantize
 from mgdist.evaluate.scores import quality, score
 from mgdist.export.candidates import Shipped, candidates, open_candidates, open_skipped, ship
-from mgdist.export.measure import LONGEST_GOLDEN, golden_of
+from mgdist.export.measure import FEWEST_GOLDEN, LONGEST_GOLDEN, golden_of
 from mgdist.export.measured import Answers
 from mgdist.export.verify import answers
 from mgdist_edge.bundle import Bundle
@@ -155,3 +155,10 @@ def test_a_split_of_long_documents_gives_its_shortest_as_golden(tmp_path: Path) 
     golden = golden_of(shard, {ONLY_HEAD: np.full((len(shard), 2), 0.5, np.float32)})
     shortest = min(shard.raws[ONLY_INPUT], key=len)
     assert [example.raws for example in golden.examples] == [{ONLY_INPUT: shortest}]
+
+
+def test_small_bundles_are_not_mostly_golden_examples(compressed: Compressed) -> None:
+    shard = compressed.dataset.valid
+    many = golden_of(shard, {ONLY_HEAD: np.full((len(shard), 2000), 1 / 3, np.float32)})
+    assert len(many.examples) == FEWEST_GOLDEN
+    assert set(many.examples[0].outputs[ONLY_HEAD]) == {0.33333334}
