@@ -4,6 +4,7 @@ Converters switch process-wide settings, print, and may crash in C++. Here they 
 ends with the work, so the caller's memory, settings and terminal stay as they were.
 """
 
+import gc
 import os
 import pickle
 import select
@@ -23,6 +24,8 @@ from mgdist.errors import MgdistError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+RARELY = 100_000
+"""Objects that a process makes before it looks for unused ones: of the graphs that converters make, few become so."""
 _needs: dict[Callable[..., object], tuple[str, ...]] = {}
 
 
@@ -208,6 +211,8 @@ def _wait() -> None:
 def _forked(exchange: _Exchange, alive: int, folder: Path, environment: dict[str, str], request: bytes) -> None:
     """Do the work of one folder, and end."""
     code = 1
+    gc.freeze()  # what was imported stays
+    gc.set_threshold(RARELY)
     try:
         nothing, said = os.open(os.devnull, os.O_RDONLY), os.open(exchange.said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(nothing, 0)
