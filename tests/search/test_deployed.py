@@ -28,7 +28,7 @@ from tests.train.corpus import moved
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 SMALL, LARGE, LIMIT = 8, 256, 150_000
-SPACE = {"model.width": {"choice": [SMALL, LARGE]}, "train.lr": {"choice": [0.01, 0.03]}}
+SPACE = {"model.width": {"choice": [LARGE, SMALL]}, "train.lr": {"choice": [0.01, 0.03]}}
 BAYES = {"granularities.word.skip": True, "model.embedding.bayes": {"smoothing": 1.0}}
 DEVICE = {"max_size": LIMIT, "unit_counts": [1, 2]}
 
@@ -42,7 +42,7 @@ def ray() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def job(small: tuple[Job, Dataset]) -> Job:
-    spec = {"objective": "deployed", "trials": 3, "epochs": 2, "asha": None, "space": SPACE}
+    spec = {"objective": "deployed", "trials": 2, "epochs": 2, "asha": None, "space": SPACE}
     return moved(small[0], search=spec, device=DEVICE, compress__methods=["float32", "int8_dynamic"])
 
 
@@ -56,7 +56,7 @@ def searched(
 
 def test_points_that_break_the_limits_are_refused_and_cost_no_trial(searched: tuple[Path, Searched]) -> None:
     found = searched[1]
-    assert [trial.state for trial in found.trials] == ["done"] * 3
+    assert [trial.state for trial in found.trials] == ["done"] * 2
     assert {trial.point["model.width"] for trial in found.trials} == {SMALL}
     assert found.refused
     assert {each.point["model.width"] for each in found.refused} == {LARGE}
@@ -172,7 +172,7 @@ def test_of_trials_of_two_workers_it_is_told_too_what_would_ship(
 def test_a_killed_search_keeps_its_trials_its_shapes_and_what_it_refused(job: Job, tmp_path: Path) -> None:
     made, _ = small_dataset(tmp_path)
     assert job.search is not None
-    spec = {**job.search.model_dump(mode="json"), "trials": 3, "epochs": 1}
+    spec = {**job.search.model_dump(mode="json"), "trials": 2, "epochs": 1}
     limits = {"device": DEVICE, "compress__methods": ["int8_dynamic"]}
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(moved(made, search=spec, **limits)))
     command = [sys.executable, "-m", "tests.search.driver", str(tmp_path)]
@@ -187,7 +187,7 @@ def test_a_killed_search_keeps_its_trials_its_shapes_and_what_it_refused(job: Jo
 
     subprocess.run(command, check=True)
     found = Searched.open(tmp_path / "search")
-    assert sorted(trial.number for trial in found.trials) == [1, 2, 3]
+    assert sorted(trial.number for trial in found.trials) == [1, 2]
     assert {trial.state for trial in found.trials} == {"done"}
     assert [each.number for each in found.refused] == list(range(1, len(found.refused) + 1))
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "no shape is converted again"
