@@ -44,6 +44,13 @@ def wait_for(here: Path, run: str, how: str, seconds: float) -> None:
         time.sleep(0.5)
 
 
+def wait_to_hear(here: Path, run: str, said: str) -> None:
+    until = time.monotonic() + BEGUN
+    while said not in mgdist(here, None, "logs", run, "--folder", here / "runs").stdout:
+        assert time.monotonic() < until, f"the log of {run} does not say: {said}"
+        time.sleep(0.5)
+
+
 def test_a_job_is_done_by_a_cluster_and_its_bundle_is_fetched(cluster: Head, here: Path) -> None:
     words = ("submit", "job.yaml", "--address", cluster.url, "--set", f"run.folder={here / 'runs'}")
     done = mgdist(here, cluster.token, *words)
@@ -73,10 +80,7 @@ def test_a_run_is_sent_off_stopped_and_resumed(cluster: Head, here: Path) -> Non
     sent = mgdist(here, cluster.token, "submit", "job.yaml", "--address", cluster.url, "--detach", *words)
     assert sent.returncode == 0, sent.stderr
     wait_for(here, "long", "running", BEGUN)
-    until = time.monotonic() + BEGUN
-    while "epoch 2/3000" not in mgdist(here, None, "logs", "long", *folder).stdout:
-        assert time.monotonic() < until
-        time.sleep(0.5)
+    wait_to_hear(here, "long", "epoch 2/3000")
 
     busy = mgdist(here, cluster.token, "resume", "long", *folder)
     assert busy.returncode == 8
@@ -93,7 +97,7 @@ def test_a_run_is_sent_off_stopped_and_resumed(cluster: Head, here: Path) -> Non
     epochs = mgdist(here, None, "logs", "long", *folder).stdout.count("epoch 1/3000")
     assert mgdist(here, cluster.token, "resume", "long", *folder, "--detach").returncode == 0
     wait_for(here, "long", "running", BEGUN)
-    time.sleep(8)
+    wait_to_hear(here, "long", "training goes on from ")
     assert mgdist(here, cluster.token, "stop", "long", *folder).returncode == 0
     told = mgdist(here, None, "logs", "long", *folder).stdout
     assert told.count("epoch 1/3000") == epochs == 1, "it went on, and did not begin anew"
