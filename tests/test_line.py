@@ -1,15 +1,20 @@
-"""The whole line, as a user runs it: real Ray, real training, real conversion, the real edge runtime."""
+"""The whole line: real Ray, real training, real conversion, the real edge runtime.
+
+The first job is done as a user runs it; those that follow are run in this process, where they share one Ray.
+"""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import inside
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 JOB = """\
 name: tiny
@@ -27,6 +32,7 @@ search:
   epochs: 1
   space: {train.lr: {loguniform: [0.01, 0.03]}}
 compress: {max_accuracy_drop: 0.1, methods: [float32, int8_dynamic]}
+device: {unit_counts: [1, 4]}
 run: {folder: RUNS, license: CC0-1.0}
 """
 WORDS = {
@@ -46,13 +52,17 @@ def write_rows(path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-@pytest.fixture(scope="module")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("line")
+def written(folder: Path) -> Path:
+    """Write the job, and its rows."""
     write_rows(folder / "train.jsonl")
     text = JOB.replace("TRAIN", str(folder / "train.jsonl")).replace("RUNS", str(folder / "runs"))
     (folder / "tiny.yaml").write_text(text)
     return folder / "tiny.yaml"
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("line"))
 
 
 def mgdist(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -69,6 +79,12 @@ def done(folder: Path) -> list[str]:
     """Return the stages that were really done, in order."""
     events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
     return [event["stage"] for event in events if event["event"] == "stage" and event["state"] == "done"]
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[None]:
+    with inside.one_ray():
+        yield
 
 
 STAGES = ["data", "search", "train", "evaluate", "convert", "compress", "bundle"]
@@ -129,7 +145,7 @@ def test_a_finished_job_is_not_done_again(job: Path, finished: tuple[Path, str])
 
 
 def test_another_budget_trains_nothing_anew(job: Path, finished: tuple[Path, str]) -> None:
-    ended = mgdist("submit", job, "--set", "compress.methods=[float16]")
+    ended = inside.mgdist("submit", job, "--set", "compress.methods=[float16]")
     assert ended.returncode == 0, ended.stderr
     latest = (job.parent / "runs" / "tiny" / "latest").resolve()
     assert latest != finished[0]
@@ -137,7 +153,7 @@ def test_another_budget_trains_nothing_anew(job: Path, finished: tuple[Path, str
 
 
 def test_a_budget_that_cannot_be_kept_names_the_nearest_candidate(job: Path, finished: tuple[Path, str]) -> None:
-    ended = mgdist("submit", job, "--set", "device.max_size=1 kB")
+    ended = inside.mgdist("submit", job, "--set", "device.max_size=1 kB")
     assert ended.returncode == 7
     assert re.match(
         r"mgdist: none of 2 candidate\(s\) keeps the accuracy budget and the device's limits; "
@@ -148,27 +164,12 @@ def test_a_budget_that_cannot_be_kept_names_the_nearest_candidate(job: Path, fin
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_in_any_stage_is_finished_by_the_same_command(job: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mgdist", "submit", str(job), "--set", f"run.folder={tmp_path}"]
-    for stage in ("search", "train", "compress"):
-        killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-        while f'"stage": "{stage}", "state": "started"' not in _events(tmp_path):
-            time.sleep(0.1)
-            assert killed.poll() is None
-        time.sleep(1.0)
-        os.killpg(killed.pid, signal.SIGKILL)
-        killed.wait()
-    assert subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
-    assert sorted(done((tmp_path / "tiny" / "latest").resolve())) == sorted(STAGES), "each stage came to an end once"
-
-
-@pytest.mark.slow
 def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Path, finished: tuple[Path, str]) -> None:
     usual = ["--set", "compress.methods=null", "--set", "compress.max_accuracy_drop=0.3"]
-    assert mgdist("submit", job, *usual).returncode == 0
+    assert inside.mgdist("submit", job, *usual).returncode == 0
     latest = job.parent / "runs" / "tiny" / "latest"
     smallest = min(each["size"] for each in json.loads((latest / "compress" / "candidates.json").read_text()))
-    ended = mgdist("submit", job, *usual, "--set", f"device.max_size={smallest - 1}")
+    ended = inside.mgdist("submit", job, *usual, "--set", f"device.max_size={smallest - 1}")
     assert ended.returncode == 0, ended.stderr
     assert done(latest.resolve()) == ["compress", "mixed", "bundle"]
     assert re.search(r"^mixed .* ships", ended.stdout, re.MULTILINE)
@@ -176,23 +177,19 @@ def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Pat
 
 
 @pytest.mark.slow
-def test_a_search_on_what_ships_tells_what_it_did_not_train(job: Path, finished: tuple[Path, str]) -> None:
-    space = "search.space={model.width: {choice: [8, 512]}}"
-    asked = ["search.objective=deployed", space, "device.max_size=100 kB"]
-    ended = mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
+def test_a_search_on_what_ships_tells_what_it_did_not_train(ray: None, job: Path, finished: tuple[Path, str]) -> None:
+    space = "search.space={model.width: {choice: [512, 8]}}"
+    asked = ["search.objective=deployed", "search.trials=1", space, "device.max_size=100 kB"]
+    ended = inside.mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
     assert ended.returncode == 0, ended.stderr
     assert re.search(
         r"refused before training  model\.width=51\d  because: as int8_dynamic its size [\d.]+ MB", ended.stdout
     )
-    assert re.search(r"trial 2/2 done network [\d.]+ after epoch 1, ships int8_dynamic [\d.]+ [\d.]+ kB", ended.stdout)
-    told = r"Search by what would ship: 2 trials; \d more points were refused before training"
+    assert re.search(r"trial 1/1 done network [\d.]+ after epoch 1, ships int8_dynamic [\d.]+ [\d.]+ kB", ended.stdout)
+    told = r"Search by what would ship: 1 trials; \d more points were refused before training"
     report = (job.parent / "runs" / "tiny" / "latest" / "report.md").read_text()
     assert re.search(told, ended.stdout)
     assert re.search(told, report)
-
-
-def _events(folder: Path) -> str:
-    return "".join(path.read_text() for path in folder.glob("tiny/2*/events.jsonl"))
 
 
 STEPS = "[{rows: 0.4, channels: 0.3}, {rows: 0.7, channels: 0.6}]"
@@ -200,11 +197,13 @@ PRUNED = f"compress.prune={{distil: {{weight: 0.5, states: 0.5}}, steps: {STEPS}
 
 
 @pytest.mark.slow
-def test_what_is_left_after_each_step_of_pruning_competes_with_the_whole(job: Path, finished: tuple[Path, str]) -> None:
+def test_what_is_left_after_each_step_of_pruning_competes_with_the_whole(
+    ray: None, job: Path, finished: tuple[Path, str]
+) -> None:
     from mgdist.compress.flatbuffer import read
     from mgdist.export.candidates import open_candidates
 
-    ended = mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
+    ended = inside.mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == ""
     folder = (job.parent / "runs" / "tiny" / "latest").resolve()
@@ -224,7 +223,7 @@ def test_what_is_left_after_each_step_of_pruning_competes_with_the_whole(job: Pa
         read((folder / name / "float32.tflite").read_bytes()) for name in ("compress", "compress_1", "compress_2")
     ]
     assert len({sum(len(graph.operators) for graph in model.subgraphs) for model in models}) == 1
-    again = mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
+    again = inside.mgdist("submit", job, "--set", PRUNED, "--set", "compress.max_accuracy_drop=0.3")
     assert (again.returncode, len(done(folder))) == (0, 13)
 
 
@@ -232,14 +231,15 @@ AWARE = "compress.aware={method: int2, epochs: 3, lr: 0.01}"
 
 
 @pytest.mark.slow
-def test_a_format_that_loses_too_much_is_fine_tuned_for(job: Path) -> None:
+def test_a_format_that_loses_too_much_is_fine_tuned_for(ray: None, tmp_path: Path) -> None:
     from mgdist.export.candidates import Shipped, open_candidates
 
+    job = written(tmp_path)
     asked = ["search=null", "task={kind: regress, targets: [size]}", "compress.methods=[float32, int2]"]
     asked += [AWARE, "compress.max_accuracy_drop=0.01"]
-    ended = mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
+    ended = inside.mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
     assert ended.returncode == 0, ended.stderr
-    folder = (job.parent / "runs" / "tiny" / "latest").resolve()
+    folder = (tmp_path / "runs" / "tiny" / "latest").resolve()
     tuning = ["tune_aware", "evaluate_aware", "convert_aware", "compress_aware"]
     assert done(folder) == ["data", "train", "evaluate", "convert", "compress", *tuning, "bundle"]
     whole = {each.method: each for each in open_candidates(folder / "compress")}

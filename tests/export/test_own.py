@@ -3,16 +3,13 @@
 import json
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mgdist.cli import main
 from mgdist_edge.predictor import load
+from tests import inside
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,21 +23,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@dataclass(frozen=True)
-class Ended:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def export(folder: Path, *arguments: str) -> Ended:
-    """Run the command in this process, whose converters stay imported from one call to the next."""
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+def export(folder: Path, *arguments: str) -> inside.Ended:
+    """Run the command in a folder."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(sys, "argv", ["mgdist", "export", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    return Ended(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+        return inside.mgdist("export", *arguments)
 
 
 USUAL = ("--divide", "16", "--methods", "float32,int8_dynamic", "--set", "data.limit=400")
