@@ -1,4 +1,4 @@
-"""The whole line with a teacher, as a user runs it: an ensemble of larger networks, and then a finished run."""
+"""The whole line with a teacher: an ensemble of larger networks, and then a finished run."""
 
 import json
 import os
@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.test_line import JOB, done, edge, mgdist, write_rows
+from tests import inside
+from tests.test_line import JOB, done, edge, write_rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")]
 
 SEARCH = """\
 search:
-  trials: 3
+  trials: 2
   epochs: 2
   asha: null
   ensemble: {winners: 2, combine: weighted}
@@ -41,15 +45,15 @@ def latest(folder: Path, name: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, str]]:
     folder = tmp_path_factory.mktemp("distil")
     job = written(folder, "together", "ensemble", search=True)
-    ended = mgdist("submit", job)
-    assert ended.returncode == 0, ended.stderr
-    return folder, job, ended.stdout
+    with inside.one_ray():
+        ended = inside.mgdist("submit", job)
+        assert ended.returncode == 0, ended.stderr
+        yield folder, job, ended.stdout
 
 
-@pytest.mark.slow
 def test_a_student_of_an_ensemble_ships_and_answers(finished: tuple[Path, Path, str]) -> None:
     folder, _, output = finished
     run = latest(folder, "together")
@@ -82,20 +86,18 @@ def first_begun(job: Path, *overrides: str) -> str:
     return begun[0]
 
 
-@pytest.mark.slow
 def test_how_it_is_taught_searches_nothing_anew(finished: tuple[Path, Path, str]) -> None:
     _, job, _ = finished
     assert first_begun(job, "train.distil.temperature=3") == "train"
     assert first_begun(job, "search.ensemble.combine=stack") == "ensemble"
 
 
-@pytest.mark.slow
 def test_a_run_teaches_another_and_a_new_run_of_it_teaches_anew(finished: tuple[Path, Path, str]) -> None:
     folder, job, _ = finished
-    assert mgdist("submit", job).returncode == 0, "all of it is there, and it is the latest run again"
+    assert inside.mgdist("submit", job).returncode == 0, "all of it is there, and it is the latest run again"
     teacher = folder / "runs" / "together" / "latest"
     student = written(folder, "alone", str(teacher), search=False)
-    ended = mgdist("submit", student)
+    ended = inside.mgdist("submit", student)
     assert ended.returncode == 0, ended.stderr
     run = latest(folder, "alone")
     assert done(run) == ["data", "teach", "train", "evaluate", "convert", "compress", "bundle"]
@@ -104,24 +106,20 @@ def test_a_run_teaches_another_and_a_new_run_of_it_teaches_anew(finished: tuple[
     assert json.loads(edge("predict", run / "alone.tflite", "--text", "A saw.", "--json").stdout)["label"] == "tools"
 
     assert first_begun(student, "train.distil.weight=0.5") == "train", "the teacher is not asked again"
-    assert mgdist("submit", job, "--set", "train.distil.weight=0.4").returncode == 0
+    assert inside.mgdist("submit", job, "--set", "train.distil.weight=0.4").returncode == 0
     assert done(latest(folder, "together"))[0] == "train"
     assert first_begun(student) == "teach"
 
 
-@pytest.mark.slow
 def test_a_check_shows_the_teacher_and_refuses_one_that_cannot_teach(
     finished: tuple[Path, Path, str], tmp_path: Path
 ) -> None:
     folder, job, _ = finished
-    told = mgdist("check", job)
+    told = inside.mgdist("check", job)
     assert told.returncode == 0, told.stderr
     assert "teacher       the ensemble of the search, whose trials have none; weight 0.7, temperature 2" in told.stdout
     assert "the 2 best become an ensemble by weighted" in told.stdout
-    lost = subprocess.run(
-        [sys.executable, "-m", "mgdist", "check", written(folder, "lost", str(tmp_path), search=False)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    lost = inside.mgdist("check", written(folder, "lost", str(tmp_path), search=False))
     assert lost.returncode == 3
     assert lost.stderr == (
         f"mgdist: train.distil.teacher: {tmp_path}: expected the folder of a run; it holds no job.yaml; name one, such "
