@@ -1,8 +1,9 @@
 # Two commands: `make demo` and `make test`. Both show the pip lines that they run.
 PYTHON ?= python3.11
 BIN := .venv/bin
-# Two at a time, the tests of a file one after another, since they share what they built; files in the order of conftest.
-TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
+# Three at a time on two cores, since many wait for processes that start; the tests of a file one after another, since they
+# share what they built; files in the order of conftest.
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test quick check install .venv/arm
 demo: install
