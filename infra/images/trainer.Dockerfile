@@ -23,7 +23,7 @@ RUN pip install --no-cache-dir --no-compile ${TORCH_INDEX:+--index-url "$TORCH_I
 COPY pyproject.toml README.md LICENSE ./
 COPY edge ./edge
 COPY mgdist ./mgdist
-RUN pip install --no-cache-dir --no-compile --constraint constraints.txt ./edge ".[s3,gs,launch]"
+RUN pip install --no-cache-dir --no-compile --constraint constraints.txt ./edge ".[s3,gs,launch,mlflow]"
 
 FROM python:3.11-slim-bookworm AS cpu
 RUN groupadd --gid 1000 mgdist \

@@ -101,7 +101,7 @@ def test_the_trainer_is_installed_as_the_makefile_does() -> None:
     (torch,) = re.findall(r"torch==[\d.]+$", first)
     assert f"pip install --quiet --disable-pip-version-check {torch}" in (ROOT / "Makefile").read_text()
     assert re.search(rf"^{re.escape(torch)}$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    assert second.endswith('--constraint constraints.txt ./edge ".[s3,gs,launch]"')
+    assert second.endswith('--constraint constraints.txt ./edge ".[s3,gs,launch,mlflow]"')
     python = re.search(r'requires-python = ">=(3\.\d+)', (ROOT / "pyproject.toml").read_text())
     assert python is not None
     assert build.base.startswith(f"python:{python[1]}-")

@@ -56,7 +56,7 @@ NAMES = ("head", "submitter", "cpu", "gpu", "gpu-node")
 def test_all_files_are_looked_at() -> None:
     kinds = [document.get("kind") for path in FILES for document in documents(path.read_text()) if "kind" in document]
     assert {*kinds} == {*KINDS, "RayCluster", "RayJob", "Kustomization", "Component"}
-    assert (len(FILES), set(templates())) == (15, set(NAMES))
+    assert (len(FILES), set(templates())) == (17, set(NAMES))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(KUBERNETES)))
@@ -202,7 +202,8 @@ def test_prometheus_finds_the_nodes_by_their_name() -> None:
 
 
 def policies() -> dict[str, dict[str, Any]]:
-    found = read("base/network.yaml") + read("components/object-storage/network.yaml")
+    components = [read(f"components/{name}/network.yaml") for name in ("object-storage", "mlflow")]
+    found = read("base/network.yaml") + [each for found in components for each in found]
     return {each["metadata"]["name"]: each["spec"] for each in found}
 
 
@@ -234,6 +235,10 @@ def test_only_named_ports_lead_out() -> None:
                 if "ipBlock" in peer:
                     assert name in ("head", "object-storage")
                     assert {port["port"] for port in rule["ports"]} <= {443, 6443}
+    (rule,) = policies()["mlflow"]["egress"]
+    (peer,) = rule["to"]
+    assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "mlflow"}
+    assert [port["port"] for port in rule["ports"]] == [5000]
 
 
 def test_a_submitter_is_one_for_the_network_and_the_job_is_there() -> None:
