@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import inside
 from tests.test_line import STAGES, WORDS, done
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
 
 JOB = """\
 name: tiny
@@ -56,7 +59,7 @@ def test_each_site_is_held_out_once_and_a_killed_evaluation_goes_on(job: Path) -
     first = (folds / "fold_0" / "latest").resolve()
     assert done(first) == FOLD_STAGES
 
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = inside.mgdist("evaluate", job)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert done(first) == FOLD_STAGES, "a finished fold is not done again"
     assert sorted(done((folds / "fold_1" / "latest").resolve())) == sorted(FOLD_STAGES)
@@ -67,7 +70,6 @@ def test_each_site_is_held_out_once_and_a_killed_evaluation_goes_on(job: Path) -
 
 
 def test_a_job_without_folds_is_refused(job: Path) -> None:
-    command = [sys.executable, "-m", "mgdist", "evaluate", str(job), "--set", "data.split={}"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = inside.mgdist("evaluate", job, "--set", "data.split={}")
     assert ended.returncode == 2
     assert ended.stderr.startswith("mgdist: data.split.folds: expected a number of folds, or each for one a group")

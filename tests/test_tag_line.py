@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import inside
 from tests.data.tags import LABELS, recording, write
 from tests.test_line import done, edge, mgdist
 
@@ -29,7 +30,7 @@ run: {folder: RUNS}
 def test_a_job_that_labels_samples_becomes_a_bundle_that_does(tmp_path: Path) -> None:
     text = JOB.replace("TRAIN", str(write(tmp_path / "rows.jsonl", 80))).replace("RUNS", str(tmp_path / "runs"))
     (tmp_path / "tiny.yaml").write_text(text)
-    checked = mgdist("check", tmp_path / "tiny.yaml")
+    checked = inside.mgdist("check", tmp_path / "tiny.yaml")
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "series, tag by tags" in checked.stdout
     ended = mgdist("submit", tmp_path / "tiny.yaml")
@@ -47,5 +48,5 @@ def test_a_job_that_labels_samples_becomes_a_bundle_that_does(tmp_path: Path) ->
     hits = sum(label == tag for label, tag in zip(told, fresh["tags"], strict=True))
     assert hits / len(told) > 0.8
     assert edge("selftest", folder / "tiny.tflite").returncode == 0
-    assert mgdist("submit", tmp_path / "tiny.yaml").returncode == 0
+    assert inside.mgdist("submit", tmp_path / "tiny.yaml").returncode == 0
     assert done(folder.resolve()) == ["data", "train", "evaluate", "convert", "compress", "bundle"]
