@@ -21,6 +21,11 @@ def tell(path: Path, *events: Event) -> None:
         file.write("".join(json.dumps(event) + "\n" for event in events))
 
 
+def of_train(event: Event) -> Event:
+    """The event as it is told: what a stage tells says which stage that is."""
+    return {**event, "stage": "train"}
+
+
 def news(follower: Follower) -> list[Event]:
     return list(follower.news())
 
@@ -38,7 +43,7 @@ def test_what_was_there_can_be_passed_over(run: Path) -> None:
     follower = Follower(Storage.at(str(run)))
     follower.skip()
     tell(run / "train" / "metrics.jsonl", {"event": "epoch", "epoch": 2})
-    assert news(follower) == [{"event": "epoch", "epoch": 2}]
+    assert news(follower) == [of_train({"event": "epoch", "epoch": 2})]
 
 
 def test_a_half_written_line_waits_for_its_other_half(run: Path) -> None:
@@ -58,7 +63,7 @@ def test_a_file_that_shrinks_is_read_from_its_beginning(run: Path) -> None:
     tell(run / "train" / "metrics.jsonl", *({"event": "epoch", "epoch": number} for number in range(5)))
     assert len(news(follower)) == 6
     (run / "train" / "metrics.jsonl").write_text('{"event": "epoch", "epoch": 9}\n')
-    assert news(follower) == [{"event": "epoch", "epoch": 9}]
+    assert news(follower) == [of_train({"event": "epoch", "epoch": 9})]
 
 
 def test_a_folder_that_appears_later_is_read(tmp_path: Path) -> None:
@@ -68,7 +73,7 @@ def test_a_folder_that_appears_later_is_read(tmp_path: Path) -> None:
     tell(tmp_path / "run" / "events.jsonl", STARTED)
     assert news(follower) == [STARTED]
     tell(tmp_path / "run" / "train" / "metrics.jsonl", {"event": "step"})
-    assert news(follower) == [{"event": "step"}]
+    assert news(follower) == [of_train({"event": "step"})]
 
 
 def test_a_folder_that_is_cleared_is_no_error(run: Path) -> None:
@@ -79,7 +84,7 @@ def test_a_folder_that_is_cleared_is_no_error(run: Path) -> None:
     (run / "train" / "metrics.jsonl").unlink()
     assert news(follower) == []
     tell(run / "train" / "metrics.jsonl", {"event": "step"})
-    assert news(follower) == [{"event": "step"}]
+    assert news(follower) == [of_train({"event": "step"})]
 
 
 def test_a_stage_that_is_kept_does_not_tell_again_what_it_told_long_ago(run: Path) -> None:
@@ -94,9 +99,10 @@ def test_the_last_events_of_a_stage_are_told_though_it_is_done(run: Path) -> Non
     follower = Follower(Storage.at(str(run)))
     tell(run / "events.jsonl", STARTED, {**STARTED, "state": "done"})
     tell(run / "train" / "metrics.jsonl", {"event": "epoch", "epoch": 1})
-    assert news(follower) == [STARTED, {"event": "epoch", "epoch": 1}, {**STARTED, "state": "done"}]
+    told = of_train({"event": "epoch", "epoch": 1})
+    assert news(follower) == [STARTED, told, {**STARTED, "state": "done"}]
     tell(run / "train" / "metrics.jsonl", {"event": "epoch", "epoch": 2})
-    assert news(follower) == [{"event": "epoch", "epoch": 2}]
+    assert news(follower) == [of_train({"event": "epoch", "epoch": 2})]
 
 
 def test_lines_that_are_no_events_are_passed_over(run: Path) -> None:
