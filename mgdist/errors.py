@@ -19,6 +19,16 @@ of a job file are reported at once. The edge runtime has its own small tree in
 """
 
 
+def first_line(said: BaseException | str) -> str:
+    """Return the first line of what an error says; its kind, where it says nothing."""
+    return next((line.strip() for line in str(said).splitlines() if line.strip()), type(said).__name__)[:300]
+
+
+def named_line(error: BaseException) -> str:
+    """Return the kind of an error and the first line of what it says, for errors that are not ours."""
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
 class MgdistError(Exception):
     """Anything that mgdist reports to a person in one line."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from mgdist.errors import RunError
+from mgdist.errors import RunError, named_line
 from mgdist.storage import Storage
 
 AWAY = 120.0
@@ -95,9 +95,8 @@ class Mirror:
                 return
             except Exception as error:
                 if time.monotonic() > until:
-                    said = str(error).strip().partition("\n")[0]
                     raise RunError(
-                        f"{self.storage.address}: has been away for {AWAY:.0f} s: {type(error).__name__}: {said}; see "
+                        f"{self.storage.address}: has been away for {AWAY:.0f} s: {named_line(error)}; see "
                         "to it, then submit again: finished stages are kept"
                     ) from error
             time.sleep(AGAIN)

@@ -20,7 +20,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeVar
 
-from mgdist.errors import ClusterError
+from mgdist.errors import ClusterError, named_line
 
 T = TypeVar("T")
 OBJECT_STORE = 256 * 2**20
@@ -145,8 +145,7 @@ class Connection:
             self._reached.set_exception(error)
         except Exception as error:  # noqa: BLE001 - whatever Ray says, one line reaches the user in wait()
             where = self.address or "embedded Ray"
-            said = str(error).strip().partition("\n")[0]
-            wrapped = ClusterError(f"{where}: Ray does not start: {type(error).__name__}: {said}")
+            wrapped = ClusterError(f"{where}: Ray does not start: {named_line(error)}")
             wrapped.__cause__ = error
             self._reached.set_exception(wrapped)
         else:

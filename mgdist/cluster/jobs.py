@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mgdist.cluster.connect import authorization, require_entry
-from mgdist.errors import ClusterError
+from mgdist.errors import ClusterError, first_line
 from mgdist.train.cores import DRIVER
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ class Jobs:
                 return
             except (OSError, RuntimeError, ValueError) as error:
                 if NOT_YET not in str(error) or time.monotonic() > until:
-                    raise ClusterError(f"{self.address}: {_first_line(error)}") from error
+                    raise ClusterError(f"{self.address}: {first_line(error)}") from error
             time.sleep(EVERY)
 
     def state(self, name: str) -> str:
@@ -105,7 +105,7 @@ class Jobs:
         except RuntimeError as error:
             if "404" in str(error) or "does not exist" in str(error):
                 return "GONE"
-            raise ClusterError(f"{self.address}: {_first_line(error)}") from error
+            raise ClusterError(f"{self.address}: {first_line(error)}") from error
 
     def stop(self, name: str) -> None:
         """Ask a job to end."""
@@ -146,8 +146,9 @@ class Jobs:
     def _awaited(self, name: str) -> str:
         """Return what a job waits for that has not started."""
         found = self._ask(lambda: self._client.get_job_info(name))
-        said = _first_line(found.message or "")
-        return f"waits to be started, by --driver-cpus on a node with so many to spare: {said}\n"
+        cpus = ((found.runtime_env or {}).get("env_vars") or {}).get(DRIVER)
+        where = "" if cpus is None else f", by --driver-cpus {cpus} on a node with so many to spare"
+        return f"waits to be started{where}: {first_line(found.message or 'Ray does not say why')}\n"
 
     def ending(self, name: str) -> tuple[int, str]:
         """Return the exit code of a job that is over, and Ray's words where it never ran."""
@@ -161,7 +162,7 @@ class Jobs:
         try:
             return question()
         except (OSError, RuntimeError, ValueError) as error:
-            raise ClusterError(f"{self.address}: {_first_line(error)}") from error
+            raise ClusterError(f"{self.address}: {first_line(error)}") from error
 
 
 @contextmanager
@@ -171,7 +172,3 @@ def _own_address() -> Iterator[None]:
         yield
     finally:
         os.environ.update(kept)
-
-
-def _first_line(said: Exception | str) -> str:
-    return str(said).strip().partition("\n")[0]

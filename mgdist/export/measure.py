@@ -33,8 +33,10 @@ from mgdist_edge.golden import Example, Golden
 from mgdist_edge.manifest import Level, Manifest
 from mgdist_edge.raws import Raw, raw_json
 
-GOLDEN_EXAMPLES, FEWEST_GOLDEN, LONGEST_GOLDEN, GOLDEN_BYTES = 8, 2, 20_000, 64_000
-"""Golden examples at most; at least, where more are larger together than the last number; and bytes of one at most."""
+GOLDEN_EXAMPLES, FEWEST_GOLDEN = 8, 2
+"""Golden examples in a bundle: as many as stay below GOLDEN_BYTES, between the two."""
+GOLDEN_BYTES, LONGEST_GOLDEN = 64_000, 20_000
+"""Bytes that all examples may take with their answers, and the input of one alone."""
 DIGITS = 12
 """Bytes of an output in JSON, about."""
 TIMED = 300

@@ -86,9 +86,3 @@ def _batches(shard: Shard, most: int, one: bool) -> Iterator[dict[str, NDArray[A
             assert cut is not None, "an array is read as it is"
             found[name] = cut
         yield found
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what a framework says."""
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return (lines or [type(error).__name__])[0][:300]

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from mgdist.apart import needs
 from mgdist.data.dataset import Dataset
-from mgdist.errors import ConvertError
+from mgdist.errors import ConvertError, first_line
 from mgdist.export.ending import Ending
 from mgdist.export.litert_route import Signature, joined
-from mgdist.export.ports import answered, first_line, own_model
+from mgdist.export.ports import answered, own_model
 from mgdist.job.export import OwnModel
 from mgdist_edge.names import ONLY_HEAD
 from mgdist_edge.runtime import HEAD

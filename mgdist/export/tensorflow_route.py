@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mgdist.apart import needs
 from mgdist.data.dataset import Dataset
-from mgdist.errors import ConvertError
+from mgdist.errors import ConvertError, first_line
 from mgdist.export.ending import Ending
-from mgdist.export.ports import answered, first_line, own_model
+from mgdist.export.ports import answered, own_model
 from mgdist.job.export import OwnModel
 from mgdist_edge.names import ONLY_HEAD
 from mgdist_edge.runtime import HEAD

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from mgdist.errors import JobError
+from mgdist.errors import JobError, first_line
 from mgdist.job.export import ExportJob
 from mgdist.job.mistakes import Mistake, mistakes_of
 from mgdist.job.point import checked, replace
@@ -78,7 +78,7 @@ def _parsed(path: Path) -> tuple[CommentedMap, dict[str, Any]]:
     except RecursionError as error:
         raise JobError(f"{path}:1: expected at most {DEEPEST} levels, one inside of another; found more") from error
     except (YAMLError, ValueError) as error:
-        raise JobError(f"{path}:1: not YAML: {str(error).splitlines()[0]}") from error
+        raise JobError(f"{path}:1: not YAML: {first_line(error)}") from error
     if not isinstance(marked, CommentedMap):
         raise JobError(
             f"{path}:1: expected a mapping of sections such as name, task, data; got {type(marked).__name__}"
@@ -119,7 +119,7 @@ def _override(document: dict[str, Any], override: str) -> None:
     try:
         replace(document, path, _plain(YAML(typ="rt", pure=True).load(text)) if text else "")
     except (YAMLError, RecursionError) as error:
-        raise JobError(f"--set {override}: the value is not YAML: {str(error).splitlines()[0]}") from error
+        raise JobError(f"--set {override}: the value is not YAML: {first_line(error)}") from error
     except JobError as error:
         raise JobError(f"--set {override}: {error}") from None
     except KeyError as error:

@@ -229,8 +229,8 @@ def _refused(summary: Summary) -> Iterator[str]:
         return
     count, each = len(searched.refused), searched.trial_seconds
     yield (
-        f"Search by what would ship: {len(searched.trials)} trials; {count} more points were refused before training, "
-        f"since their untrained networks break the device's limits. At {each:.1f} s a trial that saved about "
+        f"Search by what would ship: points trained {len(searched.trials)}, refused before training {count}, since "
+        f"their untrained networks break the device's limits. At {each:.1f} s a trial that saved about "
         f"{count * each:.0f} s; to look at all points before took {searched.looking:.0f} s."
     )
 

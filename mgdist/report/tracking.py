@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mgdist.errors import JobError
+from mgdist.errors import JobError, named_line
 from mgdist.evaluate.scores import named, quality
 from mgdist.job.export import Asked
 from mgdist.job.point import as_document
@@ -97,7 +97,7 @@ class Tracking:
             self.client.update_run(self.id, status="RUNNING")
         except Exception as error:
             raise JobError(
-                f"run.mlflow: {address}: {_said(error)}; start a server there with `mlflow server`, see to "
+                f"run.mlflow: {address}: {named_line(error)}; start a server there with `mlflow server`, see to "
                 "MLFLOW_TRACKING_TOKEN where it wants one, or leave run.mlflow out"
             ) from error
         self.steps: dict[str, int] = told.get("steps", {})
@@ -108,14 +108,16 @@ class Tracking:
     def tell(self) -> str:
         """Tell of what has happened since the last time; return what went wrong, nothing where it was taken."""
         self.waiting.extend(self.follower.news())
+        before = len(self.waiting)
         try:
             while self.waiting:
                 self._take(self.waiting[0])
                 self.waiting.pop(0)
         except Exception as error:  # noqa: BLE001 - a server that is away must not end a training
-            return _said(error)
+            return named_line(error)
         finally:
-            self._note()
+            if len(self.waiting) < before:
+                self._note()
         return ""
 
     def summed_up(self, summary: Summary) -> None:
@@ -138,7 +140,7 @@ class Tracking:
                     work()
                     return
             except Exception as error:  # noqa: BLE001 - as above
-                wrong = _said(error)
+                wrong = named_line(error)
             if time.monotonic() > until:
                 self.run.event("note", kind="untold", text=f"run.mlflow: {self.address} was not told all: {wrong}")
                 return
@@ -259,7 +261,3 @@ def _text(value: Any) -> str:
 def _name(text: str) -> str:
     """Return a name that MLflow takes."""
     return re.sub(r"[^\w\-./ ]", "_", text)
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:160]

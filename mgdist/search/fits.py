@@ -17,7 +17,7 @@ from mgdist.compress.candidate import Costs
 from mgdist.compress.layers import layers_of
 from mgdist.compress.mixed import lowest
 from mgdist.data.dataset import Dataset
-from mgdist.errors import JobError, MgdistError
+from mgdist.errors import JobError, MgdistError, first_line
 from mgdist.evaluate.network import answers
 from mgdist.export.litert_route import convert
 from mgdist.export.measure import Measuring, Weighed
@@ -71,7 +71,7 @@ class Gate:
         try:
             job = at_point(self.job, where)
         except JobError as error:
-            return Verdict(UNKNOWN, str(error).splitlines()[0])
+            return Verdict(UNKNOWN, first_line(error))
         path = self.folder / SHAPES / f"{digest(network_values(job), _asked(job))}.json"
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ class Gate:
                     if not found[-1].why:
                         break
             except MgdistError as error:
-                return Verdict(UNKNOWN, str(error).splitlines()[0])
+                return Verdict(UNKNOWN, first_line(error))
         return min(found, key=lambda verdict: verdict.excess)
 
 

@@ -171,7 +171,7 @@ def ranked(trials: Iterable[Trial], job: Job, refused: Sequence[Refused] = (), l
         nothing = "search.time was over before" if timed else "Ray says nothing"
         said = next((trial.error for trial in trials if trial.error), nothing)
         raise SearchError(
-            f"search: none of the {len(trials)} trials came to an end, the first because: {said}; "
+            f"search: no trial of {len(trials)} came to an end, because: {said}; "
             "narrow search.space, or try the job with search: null"
         )
     best = sorted(good, key=lambda trial: (sign * (trial.value or 0.0), trial.number))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mgdist.errors import DataError, JobError, MgdistError
+from mgdist.errors import DataError, JobError, MgdistError, first_line
 from mgdist.job.load import load
 from mgdist.job.point import as_document, at_point, cutting
 from mgdist.job.spec import Job
@@ -120,7 +120,9 @@ def open_run(folder: Path, field: str = FIELD) -> FinishedRun:
     try:
         job = load(folder / JOB)
     except JobError as error:
-        raise DataError(f"{field}: {folder}: its job cannot be read any more: {_first(error)}; run it again") from error
+        raise DataError(
+            f"{field}: {folder}: its job cannot be read any more: {first_line(error)}; run it again"
+        ) from error
     stages = ("data", "train") if job.search is None else ("data", "search", "train")
     receipts = {}
     for stage in stages:
@@ -199,7 +201,7 @@ def _other_source(run: FinishedRun, theirs: "Dataset", job: Job, mine: "Dataset"
         unchanged = digest("data", source_digest(run.job), cutting(run.job)) == run.given
         same = unchanged and of_source(run.job) == of_source(job)
     except MgdistError as error:
-        yield f"its data.source cannot be read any more: {_first(error)}"
+        yield f"its data.source cannot be read any more: {first_line(error)}"
         return
     if not same:
         yield f"its data.source has {'other content' if unchanged else 'changed since it learned'}"
@@ -235,7 +237,3 @@ def _other(run: FinishedRun, difference: str) -> DataError:
         f"{FIELD}: {run.folder}: expected a run that learned the same from the same training rows; got another: "
         f"{difference}; name another run, or make the job like it"
     )
-
-
-def _first(error: MgdistError) -> str:
-    return str(error).partition("\n")[0]

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mgdist.data.batches import Batch
+from mgdist.errors import named_line
 from mgdist.job.phases import Phase
 from mgdist.job.train import DeepSpeedSpec, Offload, TrainSpec
 from mgdist.job.train_conflicts import accumulated
@@ -139,7 +140,7 @@ def unusable(device: torch.device) -> str:
     try:
         _deepspeed(device)
     except (ImportError, RuntimeError, OSError) as error:  # its import looks for compilers and drivers
-        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        return named_line(error)
     return ""
 
 

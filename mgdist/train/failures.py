@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from mgdist.errors import DivergedError, MgdistError
+from mgdist.errors import DivergedError, MgdistError, named_line
 from mgdist.train.course import Failure
 
 MEMORY = (MemoryError, torch.OutOfMemoryError)
@@ -33,7 +33,7 @@ def failure_of(found: Sequence[BaseException], notes: Sequence[str]) -> tuple[Fa
     first, *_ = found
     if isinstance(first, MgdistError) and not isinstance(first, DivergedError):
         raise first from None
-    said = {cause: f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]}" for cause in found}
+    said = {cause: named_line(cause) for cause in found}
     if isinstance(first, DivergedError):
         return "diverged", str(first)
     for cause in found:

@@ -135,5 +135,7 @@ def test_a_driver_that_no_node_has_cores_for_says_what_it_waits_for(
     there.submit("greedy", "true", tmp_path, [], {}, cpus=640.0)
     told = next(there.follow("greedy"))
     there.stop("greedy")
-    assert told.startswith("waits to be started, by --driver-cpus on a node with so many to spare: Job has not started")
+    assert told.startswith(
+        "waits to be started, by --driver-cpus 640.0 on a node with so many to spare: Job has not started"
+    )
     assert "waiting for resources (CPUs" in told

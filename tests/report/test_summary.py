@@ -86,7 +86,7 @@ def test_what_a_search_on_what_ships_has_saved_is_told() -> None:
     refused = tuple(Refused(number, {"model.width": 512}, "too large", 4.0 / number) for number in (1, 2))
     text = "\n".join(shown(summary(FOLDER, job=job, searched=Searched(trials, refused, 6.0))))
     assert (
-        "Search by what would ship: 2 trials; 2 more points were refused before training, since their untrained "
+        "Search by what would ship: points trained 2, refused before training 2, since their untrained "
         "networks break the device's limits. At 20.0 s a trial that saved about 40 s; to look at all points before "
         "took 6 s.\n" in text
     )

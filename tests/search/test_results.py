@@ -44,7 +44,7 @@ def test_what_would_ship_is_compared_upwards_whatever_the_metric() -> None:
 
 def test_a_search_whose_time_was_over_before_the_first_trial_was_says_so() -> None:
     spec = {"time": "1 s", "space": {"train.lr": {"choice": [0.1, 0.3]}}}
-    with pytest.raises(SearchError, match=r"0 trials came .* because: search\.time was over before;"):
+    with pytest.raises(SearchError, match=r"no trial of 0 came .* because: search\.time was over before;"):
         ranked([], job(Path("x.jsonl"), search=spec))
 
 
@@ -61,6 +61,6 @@ def test_a_search_without_a_finished_trial_says_why() -> None:
     with pytest.raises(SearchError) as error:
         ranked([TRIALS[1]], job(Path("x.jsonl")))
     assert str(error.value) == (
-        "search: none of the 1 trials came to an end, the first because: train: expected a finite loss; got nan; "
+        "search: no trial of 1 came to an end, because: train: expected a finite loss; got nan; "
         "narrow search.space, or try the job with search: null"
     )

@@ -87,7 +87,7 @@ def test_a_finished_search_is_only_read(small: tuple[Job, Dataset], searched: tu
 
 def test_a_search_of_nothing_but_failures_says_so(ray: None, small: tuple[Job, Dataset], tmp_path: Path) -> None:
     job = moved(small[0], train__clip=None, search={"trials": 2, "space": {"train.lr": {"choice": [BROKEN]}}})
-    with pytest.raises(SearchError, match="none of the 2 trials came to an end, the first because: train: expected"):
+    with pytest.raises(SearchError, match="no trial of 2 came to an end, because: train: expected"):
         search(job, small[1].folder, tmp_path)
 
 

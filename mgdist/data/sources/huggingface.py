@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mgdist.data.sources.examples import Columns, Examples, Given, Row, gather
-from mgdist.errors import DataError
+from mgdist.errors import DataError, first_line
 from mgdist.job.data import HuggingFaceSpec
 
 SAVED = ("dataset_dict.json", "dataset_info.json")
@@ -46,9 +46,8 @@ def _load(spec: HuggingFaceSpec, cache: Path) -> Any:
             return datasets.load_from_disk(spec.name)
         return datasets.load_dataset(spec.name, spec.config, cache_dir=str(cache / "huggingface"))
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"data.source.name: {spec.name}: no data set could be read: {reason}; check the name, "
+            f"data.source.name: {spec.name}: no data set could be read: {first_line(error)}; check the name, "
             "data.source.config and the connection, or name a folder that holds the data set"
         ) from error
 
