@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from mgdist.job.load import load
-from mgdist.report.reference import updated
 from tests import checkpoint
 
 ROOT = Path(__file__).parents[1]
@@ -47,8 +46,3 @@ def test_a_job_loads_and_begins_with_its_command(path: Path, tmp_path: Path, mon
 
 def test_there_are_four_jobs() -> None:
     assert {path.stem for path in JOBS} >= {"doc_cls", "ag_news", "newsgroups", "imdb"}
-
-
-def test_the_readme_explains_the_job_file_as_it_is() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert updated(text) == text, "run: python -m mgdist.report.reference README.md"

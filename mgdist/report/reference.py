@@ -1,6 +1,6 @@
 """The job file explained key by key, written from the specs themselves.
 
-``python -m mgdist.report.reference README.md`` brings the table between the marks of a file up to date.
+``python -m mgdist.report.reference docs/job.md`` brings the table between the marks of a file up to date.
 """
 
 import json

@@ -40,9 +40,9 @@ def test_a_text_is_brought_up_to_date_between_its_marks_only() -> None:
     assert updated(updated(text)) == updated(text)
 
 
-def test_the_readme_is_up_to_date() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
-    assert updated(text) == text, "run python -m mgdist.report.reference README.md"
+def test_the_documentation_explains_the_job_file_as_it_is() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "job.md").read_text()
+    assert updated(text) == text, "run python -m mgdist.report.reference docs/job.md"
 
 
 def test_the_command_brings_a_file_up_to_date(tmp_path: Path) -> None:
