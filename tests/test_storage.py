@@ -5,15 +5,21 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow.csv import write_csv
+from pyarrow.parquet import write_table
 
 from mgdist import runs
 from mgdist.cluster.connect import free_port
+from mgdist.data.sources.read import read as rows_of
 from mgdist.errors import RunError
 from mgdist.job.load import load
 from mgdist.job.spec import Job
 from mgdist.report.state import find, state_of, states
 from mgdist.runs import Run, write
+from mgdist.storage import Storage
+from tests.data.rows import files, write_jsonl
 from tests.servers import OWN, served
 from tests.test_runs import JOB, leave, read, refuse
 
@@ -122,6 +128,22 @@ def test_storage_that_is_away_for_a_while_is_waited_for(
         ):
             run.stage("train", 1, do=leave("weights"), load=read)
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_rows_are_read_from_there(job: Job, tmp_path: Path, ending: str) -> None:
+    rows = pa.table({"text": [f"about {row}" for row in range(40)], "label": ["a", "b"] * 20})
+    path = tmp_path / f"rows.{ending}"
+    match ending:
+        case "csv":
+            write_csv(rows, path)
+        case "jsonl":
+            write_jsonl(path, rows.to_pylist())
+        case _:
+            write_table(rows, path)
+    bucket = Storage.at(job.run.folder)
+    bucket.put(path, path.name)
+    assert rows_of(files(f"{bucket.address}/{path.name}")).train == rows_of(files(path)).train
 
 
 def test_an_address_that_no_file_system_is_known_for_is_told(job: Job) -> None:

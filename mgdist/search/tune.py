@@ -44,10 +44,11 @@ from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
 from mgdist.train.cores import for_trainings
-from mgdist.train.events import METRICS, Recorder
+from mgdist.train.events import METRICS
 from mgdist.train.gauges import Gauges, TrialGauge
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
+from mgdist.train.reach import Reach, reach_of
 
 STATE, MEASURED = "tune", "measured"
 REFUSALS = 10
@@ -71,7 +72,7 @@ def search(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -
     Args:
         job: with a search.
         dataset: folder of the prepared data set.
-        folder: of this search; one that all workers see.
+        folder: of this search, on this node.
         teacher: folder of a teacher's answers, from which the trials learn too; None for none.
 
     Raises:
@@ -179,11 +180,11 @@ def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
 
 
 def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> Any:
-    given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher}
+    given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher, "reach": reach_of(folder)}
     if job.train.most_workers > 1:
-        # The trial itself only waits. It counts as no core, or its workers would find none; but a trial that
-        # asks for nothing at all is refused by Tune.
-        waiting = {"cpu": 0, "node:__internal_head__": 0.001}
+        # The trial itself only waits, where the search's folder is. It counts as no core, or its workers would find
+        # none; but a trial that asks for nothing at all is refused by Tune.
+        waiting = {"cpu": 0, f"node:{ray.util.get_node_ip_address()}": 0.001}
         return tune.with_resources(partial(_attempt_with_workers, given), waiting)
     available = for_trainings(ray.cluster_resources())
     share = {name.lower(): available.get(name, 0) / spec.concurrent for name in ("CPU", "GPU")}
@@ -214,8 +215,11 @@ def trial_job(job: Job, where: Point) -> Job:
 class _Attempt(tune.Trainable):  # type: ignore[misc]
     """A one-worker trial; the next one takes over its process."""
 
-    def setup(self, config: Mapping[str, Any], job: Job, dataset: Path, folder: Path, teacher: Path | None) -> None:
-        self.job, self.dataset, self.folder = job, Dataset.open(dataset, teacher), folder
+    def setup(
+        self, config: Mapping[str, Any], job: Job, dataset: Path, folder: Path, teacher: Path | None, reach: Reach
+    ) -> None:
+        self.job, self.folder, self.reach = job, folder, reach
+        self.dataset = Dataset.open(reach.bring(dataset), teacher and reach.bring(teacher))
         self.cores = int(self.trial_resources.required_resources.get("CPU", 1))
         self._begin(config)
 
@@ -225,8 +229,8 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _begin(self, config: Mapping[str, Any]) -> None:
-        self.gauges = Gauges(self.job.name, self.folder, self.trial_name)
-        self.recorder = Recorder(None, self.folder / "tensorboard" / self.trial_name, self.gauges)
+        self.gauges = Gauges(self.job.name, self.reach.run, self.folder, self.trial_name)
+        self.recorder = self.reach.recorder(None, self.folder / "tensorboard" / self.trial_name, self.gauges)
         self.epochs = self._run(config)
 
     def step(self) -> dict[str, Any]:
@@ -239,14 +243,15 @@ class _Attempt(tune.Trainable):  # type: ignore[misc]
     def _run(self, config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         assert self.job.search is not None
         where = point(config, self.job.search.space)
-        job, place = trial_job(self.job, where), place_of(self.folder, self.trial_name, where)
+        here = self.reach.scratch(self.folder)
+        job, place = trial_job(self.job, where), place_of(here, self.trial_name, where)
         training = prepare(job, self.dataset, self.recorder)
         torch.set_num_threads(threads(training.network, self.cores))
         for progress in followed(training, place):
             over = training.is_over(progress)
             if self.job.search.ensemble is not None:
-                checkpoint.save_best(weights_of(self.folder, number(self.trial_name)), progress)
-            worth = _worth(self.job, job, self.dataset, progress, self.folder) if over else {}
+                checkpoint.save_best(weights_of(self.folder, number(self.trial_name)), progress, self.reach.write)
+            worth = _worth(self.job, job, self.dataset, progress, here) if over else {}
             yield {**launch.numbers(job, progress), **worth, "over": over, "done": over}
 
     def cleanup(self) -> None:

@@ -7,7 +7,7 @@ and the place in the data follow from the steps. Every file is listed with its S
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -55,10 +55,9 @@ def save(folder: Path, progress: Progress, engine: Engine) -> None:
     write(folder / SUMS.format(rank=group.rank()), json.dumps(sums))
 
 
-def save_best(path: Path, progress: Progress) -> None:
+def save_best(path: Path, progress: Progress, write: Callable[[Path, bytes], None]) -> None:
     """Let a file hold the weights of the best epoch; it is written where the last one is that, as a whole."""
     if progress.history[-1].best:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write(path, serialize(progress.weights))
 
 
@@ -67,7 +66,7 @@ def _told(progress: Progress) -> dict[str, Any]:
     return {"history": [asdict(epoch) for epoch in progress.history], "begun": begun, "workers": group.size()}
 
 
-def resume(folders: Sequence[Path], engine: Engine) -> Resumed:
+def resume(folders: Iterable[Path], engine: Engine) -> Resumed:
     """Go on from the first of some checkpoints that is whole.
 
     Args:

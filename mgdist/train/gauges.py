@@ -70,13 +70,14 @@ class Gauges:
 
     Args:
         job: its name.
-        folder: of the training, in that of its run.
+        run: name of its run.
+        folder: of the training.
         trial: name of the trial that it is; None: as the folder says.
     """
 
-    def __init__(self, job: str, folder: Path, trial: str | None = None) -> None:
+    def __init__(self, job: str, run: str, folder: Path, trial: str | None = None) -> None:
         within = folder.name if folder.parent.name == "trials" else ""
-        self._tags = {"job_name": job, "run": run_of(folder), "trial": within if trial is None else trial}
+        self._tags = {"job_name": job, "run": run, "trial": within if trial is None else trial}
         self._held = Held({name: Gauge(f"mgdist_{name}", text, TAGS) for name, text in TOLD.items()})
         self._next = -math.inf
 

@@ -1,6 +1,6 @@
 """Training on Ray: workers are started, follow the loop, and leave a checkpoint after each epoch.
 
-The folder of a training must be one that all workers see.
+Workers on nodes that do not see the folder of a training reach it by way of the driver's node.
 """
 
 import json
@@ -37,13 +37,14 @@ from mgdist.train.checkpoint import Resumed
 from mgdist.train.cores import for_trainings
 from mgdist.train.course import WAITS, Course
 from mgdist.train.deepspeed_engine import unusable
-from mgdist.train.events import METRICS, Recorder, append, nobody, note
+from mgdist.train.events import METRICS, append, nobody, note
 from mgdist.train.failures import causes, failure_of
 from mgdist.train.gauges import Gauges
 from mgdist.train.heartbeat import heard
 from mgdist.train.loop import Training
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
+from mgdist.train.reach import Reach, reach_of
 from mgdist.train.sizing import Memory, need, sized
 from mgdist.train.trainer import QuickTrainer, Trainer
 
@@ -98,7 +99,7 @@ def train(
     Args:
         job: what is asked for.
         dataset: folder of the prepared data set.
-        folder: of this training; one that all workers see.
+        folder: of this training, on this node.
         teacher: folder of a teacher's answers for the training rows; None for none.
         start: weights to begin with, which may be fewer than the job asks for; None: those that its seed draws.
         aware: format whose rounding the network learns with; None for none.
@@ -230,6 +231,7 @@ def fit(
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
     """
+    reach = reach_of(folder)
     trainer = (Trainer if callbacks else QuickTrainer)(
         _work,
         train_loop_config={
@@ -242,11 +244,12 @@ def fit(
             "start": start and start.resolve(),
             "refused": refused,
             "aware": aware,
+            "reach": reach,
         },
         scaling_config=_scaling(job.train),
         run_config=RunConfig(
             name=STATE,
-            storage_path=str(folder),
+            **reach.storage(folder),
             checkpoint_config=CheckpointConfig(num_to_keep=KEPT),
             failure_config=FailureConfig(max_failures=0),
             logging_config=LoggingConfig(log_level="ERROR"),
@@ -270,40 +273,32 @@ def _scaling(train: TrainSpec) -> ScalingConfig:
 
 def _work(given: dict[str, Any]) -> None:
     """Follow the loop; this runs in each worker's own process."""
-    job, folder = given["job"], given["folder"]
-    _require_seen(given["dataset"])
+    job, folder, reach = given["job"], given["folder"], given["reach"]
+    dataset, teacher, start = (
+        path and reach.bring(path) for path in (given["dataset"], given["teacher"], given["start"])
+    )
     context = ray.train.get_context()
-    gauges = Gauges(job.name, folder)
-    recorder = Recorder(folder, given["board"], gauges) if group.rank() == 0 else None
+    gauges = Gauges(job.name, reach.run, folder)
+    recorder = reach.recorder(folder, given["board"], gauges) if group.rank() == 0 else None
     job, fallback = _steppable(job)
     if recorder and fallback:
         recorder.tell(note("planned", fallback))
-    data = Dataset.open(given["dataset"], given["teacher"])
-    training = prepare(job, data, recorder or nobody, given["start"], given["aware"])
+    training = prepare(job, Dataset.open(dataset, teacher), recorder or nobody, start, given["aware"])
     torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
-    with heard([training.network, training.engine.network], job.train.hang_timeout, folder / METRICS):
-        resumed = _resumed(training, folder, given["refused"])
+    with heard([training.network, training.engine.network], job.train.hang_timeout, reach.scratch(folder) / METRICS):
+        resumed = _resumed(training, folder, given["refused"], reach)
         nodes = sorted(set(group.said(ray.util.get_node_ip_address())))
         if recorder:
-            recorder.tell(*_told(resumed, folder), *_spread(nodes))
+            recorder.tell(*_told(resumed, reach.read(folder / METRICS)), *_spread(nodes))
         for progress in training.checkpoints(resumed.progress):
             if given["best"] is not None and group.rank() == 0 and progress.begun is None:
-                checkpoint.save_best(given["best"], progress)
+                checkpoint.save_best(given["best"], progress, reach.write)
             _report(training, progress)
             if recorder:
                 gauges.checkpointed()
     if recorder:
         recorder.close()
     gauges.close()
-
-
-def _require_seen(dataset: Path) -> None:
-    """Refuse a node that does not see what the driver has written."""
-    if not dataset.is_dir():
-        raise TrainError(
-            f"node {ray.util.get_node_ip_address()}: expected to see {dataset}, which the driver has written; found "
-            "nothing; set run.folder to a folder that all nodes share"
-        )
 
 
 def _steppable(job: Job) -> tuple[Job, str]:
@@ -322,10 +317,11 @@ def _steppable(job: Job) -> tuple[Job, str]:
     return at_point(job, {"train.engine": {"kind": "torch"}}), told
 
 
-def _resumed(training: Training, folder: Path, refused: Sequence[str]) -> Resumed:
-    found = [path.name for path in checkpoints(folder) if path.name not in refused]
-    told = group.of_first_worker(found)  # a folder of several machines may look different to each for a moment
-    return checkpoint.resume([folder / STATE / name for name in told], training.engine)
+def _resumed(training: Training, folder: Path, refused: Sequence[str], reach: Reach) -> Resumed:
+    found = [name for name in reach.names(folder / STATE, "checkpoint_") if name not in refused]
+    told = group.of_first_worker(found[::-1])  # a folder of several machines may look different to each for a moment
+    with reach.at_hand(folder / STATE) as there:
+        return checkpoint.resume(map(there, told), training.engine)
 
 
 def _spread(nodes: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -334,7 +330,7 @@ def _spread(nodes: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield note("spread", f"{group.size()} workers on nodes {', '.join(nodes)}", nodes=list(nodes))
 
 
-def _told(resumed: Resumed, folder: Path) -> Iterator[dict[str, Any]]:
+def _told(resumed: Resumed, before: bytes) -> Iterator[dict[str, Any]]:
     """Yield what people should know of how a training goes on."""
     for line in resumed.refused:
         yield note("refused", f"checkpoint {line}; the one before it is taken")
@@ -342,7 +338,7 @@ def _told(resumed: Resumed, folder: Path) -> Iterator[dict[str, Any]]:
         progress = resumed.progress
         told = f"training goes on from {progress}, checkpoint {resumed.folder.name}"
         yield note("resumed", told, done=progress.done, workers=group.size())
-    elif '"event": "step"' in "\n".join(_lines(folder)):
+    elif b'"event": "step"' in before:
         yield note("resumed", "training begins at its first step: no checkpoint was written before it ended", done=0)
 
 

@@ -27,7 +27,7 @@ from mgdist.job.train import CheckpointSpec
 from mgdist.train import checkpoint, group
 from mgdist.train.engine import optimizer
 from mgdist.train.events import Recorder, nobody
-from mgdist.train.gauges import Gauges
+from mgdist.train.gauges import Gauges, run_of
 from mgdist.train.heartbeat import heard
 from mgdist.train.prepare import prepare
 from tests.benchmarks.setting import parser, table, told
@@ -56,7 +56,7 @@ def turns(job: Job, folder: Path, many: int, place: Path | None = None) -> tuple
         with ExitStack() as stack:
             listen = nobody
             if place is not None:
-                gauges = Gauges(job.name, place)
+                gauges = Gauges(job.name, run_of(place), place)
                 stack.callback(gauges.close)
                 if group.rank() == 0:
                     listen = Recorder(place, place / "board", gauges)

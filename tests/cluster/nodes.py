@@ -78,7 +78,7 @@ class Nodes:
     def environment(self, token: Path | None) -> dict[str, str]:
         """Return what a process on a node is started with; without a token nothing lets it in."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        found = {**kept, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder / "home")}
+        found = {**kept, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder / "ray" / "home")}
         found["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
         if token is None:
             return {**found, "RAY_AUTH_MODE": "disabled"}
@@ -87,14 +87,14 @@ class Nodes:
     def command(self, node: Node, *words: object) -> list[str]:
         """Return a command line as it is run on a node.
 
-        Ray's files are on a disk of the node's own: nodes of one session would take each other's sockets. So are the
-        processes that are seen: a driver looks among them for the node that it is on.
+        Ray's files are on a disk of the node's own: nodes of one session would take each other's sockets. So is the
+        home folder, and so are the processes that are seen: a driver looks among them for the node that it is on.
         """
         if node.process is not None and (inner := _child(node.process.pid)):
             return ["nsenter", "--target", inner, "--net", "--mount", "--pid", "--", *map(str, words)]
         own, seen = self.folder / node.name, self.folder / "ray"
-        for folder in (own, seen):
-            folder.mkdir(exist_ok=True)
+        for folder in (own / "home", seen):
+            folder.mkdir(exist_ok=True, parents=True)
         disk = ("sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', own, seen)
         alone = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
         return ["ip", "netns", "exec", node.name, *alone, *map(str, (*disk, *words))]
@@ -202,7 +202,6 @@ def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, kee
         keeps: what the head knows is on its disk too.
     """
     folder = Path(tempfile.mkdtemp(prefix="mgn-", dir="/tmp"))
-    (folder / "home").mkdir()
     token = folder / "token"
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)

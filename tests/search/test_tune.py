@@ -99,7 +99,7 @@ def test_a_trial_is_the_job_at_a_point_for_fewer_epochs(small: tuple[Job, Datase
 
 @pytest.mark.slow
 def test_a_search_ends_when_its_time_is_over(ray: None, small: tuple[Job, Dataset], tmp_path: Path) -> None:
-    spec = {"trials": 1000, "asha": None, "time": "20 s", "space": {"train.lr": {"loguniform": [1e-3, 1e-1]}}}
+    spec = {"trials": 1000, "asha": None, "time": "30 s", "space": {"train.lr": {"loguniform": [1e-3, 1e-1]}}}
     found = search(moved(small[0], search=spec), small[1].folder, tmp_path)
     assert 1 <= len(found.trials) < 1000
     assert found.value is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -63,7 +64,8 @@ def rows_of(files: Files, path: str, field: str, columns: Columns) -> Iterator[R
     reader = reader_of(path)
     assert reader is not None, path
     try:
-        with files.system.open(path, "rb") as file:
+        # Buffered: files of some systems, such as S3, do not read lines of a limited length by themselves.
+        with BufferedReader(files.system.open(path, "rb")) as file:
             yield from reader(file, _short(path), columns)
     except OSError as error:
         raise unreadable(field, path, error) from error
