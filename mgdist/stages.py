@@ -298,12 +298,6 @@ class Line:
             self.run.event("candidate", **asdict(candidate))
 
         def work(folder: Path) -> None:
-            spread = None
-            if self.ray.address is not None:
-                from mgdist.train.reach import seen_by_all
-
-                self.ray.wait()
-                spread = self.ray.spread if seen_by_all(folder) else None
             candidates(
                 best,
                 data.value,
@@ -316,7 +310,7 @@ class Line:
                 step=contender.number,
                 reference=reference,
                 aware=contender.aware,
-                spread=spread,
+                spread=self.ray.spread if self.ray.shares(folder) else None,
             )
 
         budget = [best.compress.max_accuracy_drop, best.device.max_size, best.compress.every]

@@ -109,6 +109,19 @@ class Connection:
         self.start()
         return self._reached.result()
 
+    def shares(self, folder: Path) -> bool:
+        """Tell whether this is a cluster, and all its nodes see a folder of this process.
+
+        Raises:
+            ClusterError: the cluster cannot be reached, or does not let us in.
+        """
+        if self.address is None:
+            return False
+        self.wait()
+        from mgdist.train.reach import seen_by_all
+
+        return seen_by_all(folder)
+
     def spread(self, works: Sequence[Callable[[], T]]) -> list[T]:
         """Do some works beside each other on all nodes, a core each, and return what they gave, in their order.
 
