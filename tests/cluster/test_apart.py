@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,12 +73,40 @@ def stored(cluster: Nodes, pattern: str) -> dict[str, str]:
     return found
 
 
-def test_zero_trains_over_nodes_that_do_not_see_the_runs_folder(cluster: Nodes, here: Path) -> None:
-    engine = ("train.workers=2", "train.engine={kind: deepspeed, stage: 2}", "train.epochs=10", "train.lr=0.01")
-    told = submitted(cluster, here, *engine)
+def events(cluster: Nodes, name: str) -> list[dict[str, Any]]:
+    """Return what the training of a run has told."""
+    found = stored(cluster, f"{name}/*/train/metrics.jsonl").values()
+    return [json.loads(line) for text in found for line in text.splitlines()]
+
+
+def test_zero_trains_over_nodes_that_do_not_see_the_folder_and_goes_on_when_one_has_failed(
+    cluster: Nodes, here: Path
+) -> None:
+    settings = ("train.workers=2", "train.engine={kind: deepspeed, stage: 2}", "train.epochs=60", "train.lr=0.01")
+    with ThreadPoolExecutor(1) as beside:
+        job = beside.submit(submitted, cluster, here, *settings, "train.checkpoint={steps: 100, seconds: null}")
+        until = time.monotonic() + 120
+        while not any(event.get("done", 0) > 150 for event in events(cluster, "small")):
+            assert time.monotonic() < until
+            assert not job.done()
+        cluster.end(cluster.workers[1])
+        cluster.revive(cluster.workers[1])
+        told = job.result()
     assert f"2 workers on nodes {', '.join(node.ip for node in cluster.workers)}" in told
+    assert "training goes on from" in told
+    (resumed,) = (event for event in events(cluster, "small") if event.get("kind") == "resumed")
+    assert resumed["done"] >= 100
+    epochs = [event["epoch"] for event in events(cluster, "small") if event["event"] == "epoch"]
+    assert sorted(set(epochs)) == list(range(1, 61))
+    assert stored(cluster, "small/*/train/tensorboard/events.*")
     assert fetched(cluster, here, "small").predict("Row 3 is tree stone here.").label == "b"
-    (metrics,) = stored(cluster, "small/*/train/metrics.jsonl").values()
-    events = list(map(json.loads, metrics.splitlines()))
-    assert [event["epoch"] for event in events if event["event"] == "epoch"] == list(range(1, 11))
-    assert len(stored(cluster, "small/*/train/tensorboard/events.*")) == 1
+
+
+def test_a_search_there_keeps_what_its_trials_are_worth(cluster: Nodes, here: Path) -> None:
+    space = "{train.lr: {loguniform: [0.01, 0.03]}}"
+    search = f"search={{trials: 2, concurrent: 2, asha: null, ensemble: {{winners: 2}}, space: {space}}}"
+    submitted(cluster, here, "name=found", "train.epochs=4", search)
+    assert fetched(cluster, here, "found").predict("Row 3 is tree stone here.").label == "b"
+    assert len(stored(cluster, "found/*/search/members/*.safetensors")) == 2
+    boards = {name.rpartition("/tensorboard/")[2] for name in stored(cluster, "found/*/search/tensorboard/*/events.*")}
+    assert {name.partition("/")[0] for name in boards} == {"trial_1", "trial_2"}
