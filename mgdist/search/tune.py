@@ -48,7 +48,7 @@ from mgdist.train.events import METRICS
 from mgdist.train.gauges import Gauges, TrialGauge
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
-from mgdist.train.reach import Reach, reach_of
+from mgdist.train.reach import Reach, own_address, reach_of
 
 STATE, MEASURED = "tune", "measured"
 REFUSALS = 10
@@ -184,7 +184,7 @@ def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher:
     if job.train.most_workers > 1:
         # The trial itself only waits, where the search's folder is. It counts as no core, or its workers would find
         # none; but a trial that asks for nothing at all is refused by Tune.
-        waiting = {"cpu": 0, f"node:{ray.util.get_node_ip_address()}": 0.001}
+        waiting = {"cpu": 0, f"node:{own_address()}": 0.001}
         return tune.with_resources(partial(_attempt_with_workers, given), waiting)
     available = for_trainings(ray.cluster_resources())
     share = {name.lower(): available.get(name, 0) / spec.concurrent for name in ("CPU", "GPU")}

@@ -126,8 +126,9 @@ class Kept(AbstractFileSystem):  # type: ignore[misc]
         """Remove an empty folder."""
         self.do("rmdir", path)
 
-    def _rm(self, path: str) -> None:
-        self.do("rm", path, recursive=True)
+    def rm(self, path: str, recursive: bool = False, maxdepth: int | None = None) -> None:
+        """Remove a file, or a folder with all that lies in it."""
+        self.do("rm", path, recursive=recursive, maxdepth=maxdepth)
 
     def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **more: Any) -> "_KeptFile":
         more.pop("cache_options", None)

@@ -140,7 +140,9 @@ class Reach:
             return folder
         place = SCRATCH.expanduser()
         _sweep(place)
-        return place / digest(str(folder))
+        found = place / digest(str(folder))
+        found.mkdir(exist_ok=True)
+        return found
 
     def storage(self, folder: Path) -> dict[str, Any]:
         """Return what Ray Train must know to keep its checkpoints in a folder."""
@@ -155,6 +157,12 @@ def reach_of(folder: Path) -> Reach:
     """Return how the nodes of the connected Ray reach a folder of this process, which is there."""
     keeper = None if seen_by_all(folder) else _pinned(ray.remote(num_cpus=0)(Keeper), _here()).remote()
     return Reach(run_of(folder), keeper)
+
+
+def own_address() -> str:
+    """Return the address by which the connected Ray knows this node."""
+    found: str = next(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] == _here())
+    return found
 
 
 def seen_by_all(folder: Path) -> bool:
@@ -196,8 +204,8 @@ def _require_seen(path: Path) -> None:
     """Refuse a node that came later than the others, and does not see what they see."""
     if not path.exists():
         raise TrainError(
-            f"node {ray.util.get_node_ip_address()}: expected to see {path}, which the driver has written; found "
-            "nothing; set run.folder to a folder that all nodes share"
+            f"node {own_address()}: expected to see {path}, which the driver has written; found "
+            "nothing; submit again: as the node is there now, the driver's will keep the folder for it"
         )
 
 
