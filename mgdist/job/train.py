@@ -124,6 +124,9 @@ class TrainSpec(Spec):
     workers: Annotated[int, Field(ge=1, le=1024)] | WorkersSpec = 1
     """Ray Train workers, or {min, max} of them; batch_size must be a multiple of workers x accumulate, or of every
     number of workers from min to max"""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """what a worker, or a trial, computes on; auto: a GPU each where the cluster has so many now; gpu: wait for nodes
+    that have them, which a cluster that grows by itself starts"""
     engine: Engine = TorchSpec(kind="torch")
     """who steps: torch or deepspeed, or auto"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ray
 import torch
 from optuna.trial import TrialState
 from ray import tune
@@ -43,12 +42,12 @@ from mgdist.search.members import prune, weights_of
 from mgdist.search.results import SEARCHED, Searched, ranked, read, read_refused
 from mgdist.search.space import distributions, point
 from mgdist.train import checkpoint, launch
-from mgdist.train.cores import for_trainings
 from mgdist.train.events import METRICS
 from mgdist.train.gauges import Gauges, TrialGauge
 from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
 from mgdist.train.reach import Reach, own_address, reach_of
+from mgdist.train.trainer import kind, patient, share
 
 STATE, MEASURED = "tune", "measured"
 REFUSALS = 10
@@ -82,7 +81,7 @@ def search(job: Job, dataset: Path, folder: Path, teacher: Path | None = None) -
     folder, dataset = folder.resolve(), dataset.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / SEARCHED).is_file():
-        with _hushed():
+        with _hushed(), patient(folder):
             _tuner(job, job.search, dataset, folder, teacher and teacher.resolve()).fit()
         trials = read(folder / METRICS)
         if job.search.ensemble is not None:
@@ -180,16 +179,19 @@ def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
 
 
 def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> Any:
-    given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher, "reach": reach_of(folder)}
+    given = {
+        "job": job,
+        "dataset": dataset,
+        "folder": folder,
+        "teacher": teacher,
+        "reach": reach_of(folder, kind(job.train)),
+    }
     if job.train.most_workers > 1:
         # The trial itself only waits, where the search's folder is. It counts as no core, or its workers would find
         # none; but a trial that asks for nothing at all is refused by Tune.
         waiting = {"cpu": 0, f"node:{own_address()}": 0.001}
         return tune.with_resources(partial(_attempt_with_workers, given), waiting)
-    available = for_trainings(ray.cluster_resources())
-    share = {name.lower(): available.get(name, 0) / spec.concurrent for name in ("CPU", "GPU")}
-    share = {name: int(count) if count > 1 else count for name, count in share.items() if count}
-    return tune.with_resources(tune.with_parameters(_Attempt, **given), share)
+    return tune.with_resources(tune.with_parameters(_Attempt, **given), share(job.train, spec.concurrent))
 
 
 def _epochs(job: Job, spec: SearchSpec) -> int:

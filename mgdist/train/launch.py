@@ -20,7 +20,7 @@ from typing import Any
 import ray
 import ray.train
 import torch
-from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig
 from safetensors.torch import load_file
 
 from mgdist.data.dataset import Dataset
@@ -34,7 +34,6 @@ from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Resumed
-from mgdist.train.cores import for_trainings
 from mgdist.train.course import WAITS, Course
 from mgdist.train.deepspeed_engine import unusable
 from mgdist.train.events import METRICS, append, nobody, note
@@ -46,7 +45,7 @@ from mgdist.train.prepare import prepare, threads
 from mgdist.train.progress import Progress
 from mgdist.train.reach import Reach, reach_of
 from mgdist.train.sizing import Memory, need, sized
-from mgdist.train.trainer import QuickTrainer, Trainer
+from mgdist.train.trainer import QuickTrainer, Trainer, kind, patient, scaling
 
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
 KEPT = 2
@@ -170,7 +169,7 @@ def begun(job: Job, dataset: Path, folder: Path) -> Course:
     course = Course.open(folder / STATE)
     if not isinstance(job.train.engine, AutoSpec) or course.engine is not None:
         return course
-    memory = found(job.train.most_workers)
+    memory = found(job.train)
     decided = sized(job, need(job, Dataset.open(dataset)), memory)
     for line in decided.why:
         append(folder / METRICS, note("planned", line))
@@ -181,12 +180,19 @@ def begun(job: Job, dataset: Path, folder: Path) -> Course:
     return course
 
 
-def found(workers: int) -> Memory:
-    """Return the memory of the nodes that are there, of which the one with least counts."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
-    here = math.ceil(workers / len(nodes))
+def found(train: TrainSpec) -> Memory:
+    """Return the memory of the nodes that are there, of which the one with least counts.
+
+    Raises:
+        TrainError: none is there yet.
+    """
+    asked = kind(train)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get(asked)]
+    if not nodes:
+        raise TrainError(f"train.engine: auto looks at nodes that are there; no node with a {asked} is; name an engine")
+    here = math.ceil(train.most_workers / len(nodes))
     host = min(node.get("memory", 0.0) for node in nodes) / here
-    if ray.cluster_resources().get("GPU", 0) < workers:
+    if asked == "CPU":
         return Memory(host, host, len(nodes), accelerated=False)
     total = ray.remote(num_gpus=1)(lambda: torch.cuda.get_device_properties(0).total_memory)
     return Memory(float(ray.get(total.remote())), host, len(nodes), accelerated=True)
@@ -231,7 +237,7 @@ def fit(
     Raises:
         ray.train.TrainingFailedError: a worker raised, or was lost.
     """
-    reach = reach_of(folder)
+    reach = reach_of(folder, kind(job.train))
     trainer = (Trainer if callbacks else QuickTrainer)(
         _work,
         train_loop_config={
@@ -246,7 +252,7 @@ def fit(
             "aware": aware,
             "reach": reach,
         },
-        scaling_config=_scaling(job.train),
+        scaling_config=scaling(job.train),
         run_config=RunConfig(
             name=STATE,
             **reach.storage(folder),
@@ -256,19 +262,8 @@ def fit(
             callbacks=list(callbacks),
         ),
     )
-    return trainer.fit()
-
-
-def _scaling(train: TrainSpec) -> ScalingConfig:
-    """Return how many workers there are, and what each of them has."""
-    available = for_trainings(ray.cluster_resources())
-    most, fewest = train.most_workers, train.fewest_workers
-    return ScalingConfig(
-        num_workers=most if most == fewest else (fewest, most),
-        use_gpu=available.get("GPU", 0) >= fewest,
-        # Less than a core each where there are too few: slow, but not waiting for ever.
-        resources_per_worker={"CPU": min(1.0, available["CPU"] / fewest)},
-    )
+    with patient(folder):
+        return trainer.fit()
 
 
 def _work(given: dict[str, Any]) -> None:

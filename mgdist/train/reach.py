@@ -153,9 +153,15 @@ class Reach:
         return {"storage_path": str(folder), "storage_filesystem": PyFileSystem(FSSpecHandler(self.system))}
 
 
-def reach_of(folder: Path) -> Reach:
-    """Return how the nodes of the connected Ray reach a folder of this process, which is there."""
-    keeper = None if seen_by_all(folder) else _pinned(ray.remote(num_cpus=0)(Keeper), _here()).remote()
+def reach_of(folder: Path, needs: str) -> Reach:
+    """Return how the nodes of the connected Ray reach a folder of this process, which is there.
+
+    Args:
+        folder: that is to be reached.
+        needs: CPU or GPU; where no node has one yet, those that will come are not known, and cannot be asked.
+    """
+    seen = bool(ray.cluster_resources().get(needs)) and seen_by_all(folder)
+    keeper = None if seen else _pinned(ray.remote(num_cpus=0)(Keeper), _here()).remote()
     return Reach(run_of(folder), keeper)
 
 

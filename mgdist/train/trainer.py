@@ -1,5 +1,11 @@
 """Ray's trainer, where its ways do not fit: how many workers there is room for, and what starts beside them."""
 
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -7,7 +13,102 @@ from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy
 
+from mgdist.errors import TrainError
+from mgdist.job.train import TrainSpec
 from mgdist.train.cores import for_trainings, of_driver
+from mgdist.train.events import METRICS, append, note
+
+PATIENCE = 15.0
+"""Seconds that workers wait for nodes before people are told."""
+
+
+def scaling(train: TrainSpec) -> ScalingConfig:
+    """Return how many workers there are, and what each of them has.
+
+    Raises:
+        TrainError: GPUs are asked for, and there are none, and none can come.
+    """
+    found = ray.cluster_resources()
+    available, most, fewest = for_trainings(found), train.most_workers, train.fewest_workers
+    # Less than a core each where there are too few: slow, but not waiting for ever. Where there is none at all, as on
+    # the head of a cluster whose nodes come when work asks for them, the workers have to ask.
+    cores = min(1.0, available["CPU"] / fewest) if found.get("CPU") else 1.0
+    return ScalingConfig(
+        num_workers=most if most == fewest else (fewest, most),
+        use_gpu=accelerated(train),
+        resources_per_worker={"CPU": cores},
+    )
+
+
+def accelerated(train: TrainSpec) -> bool:
+    """Tell whether each worker has a GPU.
+
+    Raises:
+        TrainError: GPUs are asked for, and there are none, and none can come.
+    """
+    there, fewest = ray.cluster_resources().get("GPU", 0), train.fewest_workers
+    alone = os.environ.get("RAY_ADDRESS", "").startswith("127.")  # an embedded Ray, to which no node can come
+    if train.accelerator == "gpu" and alone and there < fewest:
+        raise TrainError(
+            f"train.accelerator: expected {fewest} GPU(s), one for each worker; this machine has {there:g}; set it to "
+            "auto, or submit to a cluster that has them"
+        )
+    return train.accelerator == "gpu" or (train.accelerator == "auto" and there >= fewest)
+
+
+def kind(train: TrainSpec) -> str:
+    """Return what a node must have for a worker: GPU or CPU."""
+    return "GPU" if accelerated(train) else "CPU"
+
+
+def share(train: TrainSpec, concurrent: int) -> dict[str, float]:
+    """Return what a trial of one worker has: its share of all cores, as far as one node has so many, and of the GPUs.
+
+    Cores of nodes that are to come are not known: it asks for one.
+
+    Args:
+        train: tells whether it has a GPU.
+        concurrent: trials at a time.
+    """
+    found = ray.cluster_resources()
+    largest = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
+    cores = min(for_trainings(found)["CPU"] / concurrent, largest) if found.get("CPU") else 1.0
+    asked = {"cpu": float(int(cores)) if cores > 1 else cores}
+    if accelerated(train):
+        asked["gpu"] = min(1.0, (found.get("GPU") or concurrent) / concurrent)
+    return {name: count for name, count in asked.items() if count}
+
+
+@contextmanager
+def patient(folder: Path) -> Iterator[None]:
+    """Tell in the events of a folder, once, where all that the block starts waits for nodes."""
+    over = threading.Event()
+    thread = threading.Thread(target=_watch, args=(folder, over), name="waiting for nodes", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _watch(folder: Path, over: threading.Event) -> None:
+    job, since = ray.get_runtime_context().get_job_id(), time.monotonic()
+    while not over.wait(PATIENCE / 5):
+        groups = [each for name, each in ray.util.placement_group_table().items() if name.endswith(job)]
+        waiting = [each for each in groups if each["state"] == "PENDING"]
+        if not waiting or any(each["state"] == "CREATED" for each in groups):
+            since = time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            asked = [_counted(bundle) for bundle in waiting[0]["bundles"].values()]
+            there = _counted({name: ray.cluster_resources().get(name, 0) for name in ("CPU", "GPU")})
+            told = f"waits for nodes: {len(asked)} worker(s) with {asked[0]} each; the cluster has {there}"
+            append(folder / METRICS, note("waiting", told))
+            return
+
+
+def _counted(resources: dict[str, float]) -> str:
+    return ", ".join(f"{count:g} {name}" for name, count in sorted(resources.items()) if ":" not in name)
 
 
 class Room(ElasticScalingPolicy):  # type: ignore[misc]

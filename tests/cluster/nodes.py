@@ -60,6 +60,7 @@ class Nodes:
         laptop: a namespace without Ray.
         options: of every ``ray start``.
         keeps: what the head knows is on its disk too, so that it can start anew.
+        more: variables of all processes on the nodes.
     """
 
     folder: Path
@@ -69,6 +70,7 @@ class Nodes:
     laptop: Node
     options: Sequence[str] = field(default_factory=tuple)
     keeps: bool = False
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -78,7 +80,7 @@ class Nodes:
     def environment(self, token: Path | None) -> dict[str, str]:
         """Return what a process on a node is started with; without a token nothing lets it in."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        found = {**kept, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder / "ray" / "home")}
+        found = {**kept, **self.more, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(self.folder / "ray" / "home")}
         found["PATH"] = f"{Path(sys.executable).parent}:{kept['PATH']}"
         if token is None:
             return {**found, "RAY_AUTH_MODE": "disabled"}
@@ -192,7 +194,14 @@ def _child(pid: int) -> str:
 
 
 @contextmanager
-def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, keeps: bool = False) -> Iterator[Nodes]:
+def nodes(
+    workers: int = 2,
+    options: Sequence[str] = (),
+    *,
+    cpus: float = 1,
+    keeps: bool = False,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Nodes]:
     """Start a cluster, and end all of it behind the block.
 
     Args:
@@ -200,6 +209,7 @@ def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, kee
         options: of every ``ray start``.
         cpus: of each of them.
         keeps: what the head knows is on its disk too.
+        more: variables of all processes on the nodes.
     """
     folder = Path(tempfile.mkdtemp(prefix="mgn-", dir="/tmp"))
     token = folder / "token"
@@ -207,7 +217,7 @@ def nodes(workers: int = 2, options: Sequence[str] = (), *, cpus: float = 1, kee
     token.chmod(0o600)
     names = [f"mgn{os.getpid()}{name}" for name in ("h", *(f"w{number}" for number in range(workers)), "l")]
     found = [Node(name, f"10.77.0.{number}") for number, name in enumerate(names, 1)]
-    made = Nodes(folder, token, found[0], found[1:-1], found[-1], options, keeps)
+    made = Nodes(folder, token, found[0], found[1:-1], found[-1], options, keeps, more or {})
     switch = f"mgn{os.getpid()}s"
     try:
         _wire(switch, found)

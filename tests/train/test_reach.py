@@ -32,7 +32,7 @@ def distant(ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reach
 
 
 def test_one_machine_needs_no_keeper(ray: None, tmp_path: Path) -> None:
-    found = reach_of(tmp_path)
+    found = reach_of(tmp_path, "CPU")
     assert found == Reach(tmp_path.name)
     assert list(tmp_path.iterdir()) == []
     assert found.bring(tmp_path) == tmp_path

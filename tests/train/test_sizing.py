@@ -10,6 +10,7 @@ import torch
 from mgdist.cluster.connect import Connection
 from mgdist.data.dataset import Dataset
 from mgdist.job.spec import Job
+from mgdist.job.train import TrainSpec
 from mgdist.train import deepspeed_engine
 from mgdist.train.launch import begun, found, train
 from mgdist.train.prepare import prepare
@@ -76,7 +77,7 @@ def ray() -> Iterator[None]:
 @pytest.mark.slow
 def test_auto_trains_and_says_why(ray: None, small: tuple[Job, Dataset], tmp_path: Path) -> None:
     job = moved(small[0], train__engine={"kind": "auto"}, train__epochs=1)
-    assert found(2).each < found(1).each
+    assert found(TrainSpec(epochs=1, workers=2)).each < found(TrainSpec(epochs=1)).each
     train(job, small[1].folder, tmp_path)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     (planned,) = (line["text"] for line in lines if line.get("kind") == "planned")
