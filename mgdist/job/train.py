@@ -127,6 +127,9 @@ class TrainSpec(Spec):
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """what a worker, or a trial, computes on; auto: a GPU each where the cluster has so many now; gpu: wait for nodes
     that have them, which a cluster that grows by itself starts"""
+    cores: int | None = Field(None, ge=1, le=1024)
+    """cores of each worker and trial, for which a cluster that grows by itself brings nodes; null: one for a worker,
+    less where there are fewer, and for a trial its share of those that are there"""
     engine: Engine = TorchSpec(kind="torch")
     """who steps: torch or deepspeed, or auto"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -279,7 +279,8 @@ def _work(given: dict[str, Any]) -> None:
     if recorder and fallback:
         recorder.tell(note("planned", fallback))
     training = prepare(job, Dataset.open(dataset, teacher), recorder or nobody, start, given["aware"])
-    torch.set_num_threads(threads(training.network, len(os.sched_getaffinity(0)) // context.get_local_world_size()))
+    cores = job.train.cores or len(os.sched_getaffinity(0)) // context.get_local_world_size()
+    torch.set_num_threads(threads(training.network, cores))
     with heard([training.network, training.engine.network], job.train.hang_timeout, reach.scratch(folder) / METRICS):
         resumed = _resumed(training, folder, given["refused"], reach)
         nodes = sorted(set(group.said(ray.util.get_node_ip_address())))

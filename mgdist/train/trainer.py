@@ -26,17 +26,18 @@ def scaling(train: TrainSpec) -> ScalingConfig:
     """Return how many workers there are, and what each of them has.
 
     Raises:
-        TrainError: GPUs are asked for, and there are none, and none can come.
+        TrainError: more cores or GPUs are asked for than there are, and none can come.
     """
     found = ray.cluster_resources()
     available, most, fewest = for_trainings(found), train.most_workers, train.fewest_workers
+    _require_cores(train, fewest)
     # Less than a core each where there are too few: slow, but not waiting for ever. Where there is none at all, as on
     # the head of a cluster whose nodes come when work asks for them, the workers have to ask.
-    cores = min(1.0, available["CPU"] / fewest) if found.get("CPU") else 1.0
+    cores = train.cores or (min(1.0, available["CPU"] / fewest) if found.get("CPU") else 1.0)
     return ScalingConfig(
         num_workers=most if most == fewest else (fewest, most),
         use_gpu=accelerated(train),
-        resources_per_worker={"CPU": cores},
+        resources_per_worker={"CPU": float(cores)},
     )
 
 
@@ -47,13 +48,26 @@ def accelerated(train: TrainSpec) -> bool:
         TrainError: GPUs are asked for, and there are none, and none can come.
     """
     there, fewest = ray.cluster_resources().get("GPU", 0), train.fewest_workers
-    alone = os.environ.get("RAY_ADDRESS", "").startswith("127.")  # an embedded Ray, to which no node can come
-    if train.accelerator == "gpu" and alone and there < fewest:
+    if train.accelerator == "gpu" and _alone() and there < fewest:
         raise TrainError(
             f"train.accelerator: expected {fewest} GPU(s), one for each worker; this machine has {there:g}; set it to "
             "auto, or submit to a cluster that has them"
         )
     return train.accelerator == "gpu" or (train.accelerator == "auto" and there >= fewest)
+
+
+def _alone() -> bool:
+    """Tell whether Ray is an embedded one, to which no node can come."""
+    return os.environ.get("RAY_ADDRESS", "").startswith("127.")
+
+
+def _require_cores(train: TrainSpec, workers: int) -> None:
+    there = for_trainings(ray.cluster_resources())["CPU"]
+    if train.cores is not None and _alone() and there < train.cores * workers:
+        raise TrainError(
+            f"train.cores: expected {train.cores} for each of {workers}; this machine has {there:g}; ask for fewer, or "
+            "submit to a cluster that has them"
+        )
 
 
 def kind(train: TrainSpec) -> str:
@@ -67,13 +81,17 @@ def share(train: TrainSpec, concurrent: int) -> dict[str, float]:
     Cores of nodes that are to come are not known: it asks for one.
 
     Args:
-        train: tells whether it has a GPU.
+        train: tells whether it has a GPU, and how many cores, if that is stated.
         concurrent: trials at a time.
+
+    Raises:
+        TrainError: more cores or GPUs are asked for than there are, and none can come.
     """
+    _require_cores(train, 1)
     found = ray.cluster_resources()
     largest = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
     cores = min(for_trainings(found)["CPU"] / concurrent, largest) if found.get("CPU") else 1.0
-    asked = {"cpu": float(int(cores)) if cores > 1 else cores}
+    asked = {"cpu": float(train.cores or (int(cores) if cores > 1 else cores))}
     if accelerated(train):
         asked["gpu"] = min(1.0, (found.get("GPU") or concurrent) / concurrent)
     return {name: count for name, count in asked.items() if count}

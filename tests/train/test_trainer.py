@@ -51,6 +51,16 @@ def test_where_no_node_is_yet_workers_and_trials_ask_for_one(ray: None, monkeypa
     assert share(spec(), 4) == {"cpu": 1.0}
 
 
+def test_cores_can_be_stated(ray: None) -> None:
+    assert scaling(spec(cores=2)).resources_per_worker == {"CPU": 2.0}
+    assert share(spec(cores=1), 2) == {"cpu": 1.0}
+    with pytest.raises(TrainError) as error:
+        scaling(spec(cores=2, workers=2))
+    assert str(error.value) == (
+        "train.cores: expected 2 for each of 2; this machine has 2; ask for fewer, or submit to a cluster that has them"
+    )
+
+
 def test_gpus_that_cannot_come_are_refused(ray: None) -> None:
     assert not accelerated(spec())
     with pytest.raises(TrainError) as error:
