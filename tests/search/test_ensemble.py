@@ -17,6 +17,7 @@ from mgdist.search.results import Searched, Trial
 from mgdist.search.tune import trial_job
 from mgdist.train.checkpoint import save_best
 from mgdist.train.prepare import prepare
+from mgdist.train.reach import Reach
 from tests.data.forecasts import forecast_job, seasons, write_rows
 from tests.train.corpus import moved, several, write_several
 
@@ -34,7 +35,7 @@ def made(job: Job, folder: Path) -> tuple[Dataset, Ensemble]:
     data, trials = prepare_data(job, folder / "data"), []
     for number, lr in enumerate((0.01, 0.02), start=1):
         for progress in prepare(trial_job(job, {"train.lr": lr}), data).epochs():
-            save_best(weights_of(folder, number), progress)
+            save_best(weights_of(folder, number), progress, Reach("today").write)
         trials.append(Trial(number, {"train.lr": lr}, "done", progress.best.quality, len(progress.history)))
     (folder / "ensemble").mkdir()
     ensemble(job, data, Searched(tuple(trials)), folder, folder / "ensemble")
