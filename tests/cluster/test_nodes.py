@@ -108,7 +108,8 @@ def test_every_door_is_shut_to_who_has_no_token(cluster: Nodes, here: Path, toke
 
 def test_who_has_the_token_gets_in_by_every_door(cluster: Nodes) -> None:
     """Else the test above would pass where nothing listens."""
-    assert _joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", cluster.token)
+    # Twice, since Ray starts a server for the first client, for which a busy machine may take longer than it waits.
+    assert any(_joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", cluster.token) for _ in range(2))
     assert _joins(cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", cluster.token)
 
 
