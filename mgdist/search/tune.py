@@ -179,19 +179,14 @@ def _scheduler(job: Job, spec: SearchSpec, mode: str) -> TrialScheduler:
 
 
 def _trainable(job: Job, spec: SearchSpec, dataset: Path, folder: Path, teacher: Path | None) -> Any:
-    given = {
-        "job": job,
-        "dataset": dataset,
-        "folder": folder,
-        "teacher": teacher,
-        "reach": reach_of(folder, kind(job.train)),
-    }
+    given = {"job": job, "dataset": dataset, "folder": folder, "teacher": teacher}
     if job.train.most_workers > 1:
         # The trial itself only waits, where the search's folder is. It counts as no core, or its workers would find
         # none; but a trial that asks for nothing at all is refused by Tune.
         waiting = {"cpu": 0, f"node:{own_address()}": 0.001}
         return tune.with_resources(partial(_attempt_with_workers, given), waiting)
-    return tune.with_resources(tune.with_parameters(_Attempt, **given), share(job.train, spec.concurrent))
+    reach = reach_of(folder, kind(job.train))
+    return tune.with_resources(tune.with_parameters(_Attempt, **given, reach=reach), share(job.train, spec.concurrent))
 
 
 def _epochs(job: Job, spec: SearchSpec) -> int:

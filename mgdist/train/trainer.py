@@ -164,7 +164,7 @@ class Trainer(TorchTrainer):  # type: ignore[misc]
 class QuickTrainer(Trainer):
     """Starts sooner: without the actors that serve Ray's data sets, clean up after a trial, and ask for more nodes.
 
-    No node is asked for because the workers are made to fit into those that are there. Ctrl-C stays ours: Ray would
+    Where nodes are to come, the workers' placement group asks for them by itself. Ctrl-C stays ours: Ray would
     end the process without a word, with exit code 1, and go on doing so after the training.
     """
 
