@@ -31,6 +31,7 @@ class TorchEngine:
         self.model: nn.Module = network
         self.phase: Phase | None = None
         self.optimizer, self.rates = optimizer(network, spec, plan)
+        self.clipped = tuple(network.parameters())  # once: to walk all modules at each step takes as long as to clip
         self.average = Average(spec.ema) if spec.ema else None
         self.clip = spec.clip
         self.lower = LOWER.get(spec.precision)
@@ -66,7 +67,7 @@ class TorchEngine:
             shares.append(share.detach())
         if self.clip is not None:
             self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
+            nn.utils.clip_grad_norm_(self.clipped, self.clip)
         set_rates(self.optimizer, lr, self.rates, self.phase)
         self.scaler.step(self.optimizer)
         self.scaler.update()
