@@ -27,6 +27,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "rnn": {"kind": "rnn", "layers": 2},
     "gru": {"kind": "gru", "layers": 2},
     "lstm": {"kind": "lstm"},
+    "lstm, one operator": {"kind": "lstm", "layers": 2, "fused": True},
     "transformer": {"kind": "transformer", "layers": 1, "heads": 2},
     "transformer, any order": {"kind": "transformer", "layers": 1, "heads": 2, "positions": "none"},
 }

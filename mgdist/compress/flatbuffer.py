@@ -105,6 +105,11 @@ def packed(model: schema.ModelT) -> bytes:
             # Scales of blocks are named by their place among the tensors of one signature, so each keeps its own.
             if is_constant(model, tensor) and tensor.quantization is not None and not tensor.quantization.details:
                 tensor.quantization = shared.setdefault(tensor.buffer, _Once(tensor.quantization))
+    return written(model)
+
+
+def written(model: schema.ModelT) -> bytes:
+    """Return a model as a flatbuffer, with all that it has."""
     model.buffers = [_Aligned(buffer) for buffer in model.buffers]
     builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), IDENTIFIER)

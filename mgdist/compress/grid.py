@@ -5,7 +5,7 @@ Legend: R rows of a weight (outputs of a layer, or rows of an embedding), C numb
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
 import torch
 from jaxtyping import Float
@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from mgdist.compress.quantize import BITS, BLOCK, ROWS, Shared, is_cut, shared
 from mgdist.job.compress import Aware
+from mgdist.models.encoders.recurrent import Direction
 from mgdist.models.network import Network
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.RNNBase)
 """Layers whose matrices a device model holds as weights of its operators."""
+GATES = 4
+"""Of an LSTM."""
 LEAST = 1e-9
 """Largest number of a group at least, so that its scale is not zero."""
 SAMPLED, ROUNDS = 1 << 16, 10
@@ -31,11 +34,11 @@ class Grid:
 
     Attributes:
         bits: of a number.
-        shared: what shares a scale.
+        shared: what shares a scale: ``gate`` is one of an LSTM that is one operator.
     """
 
     bits: int
-    shared: Shared
+    shared: Shared | Literal["gate"]
 
     def rounded(self, weight: Tensor) -> Tensor:
         """Return the nearest numbers that are on the grid, which is laid by the weight itself; of its shape."""
@@ -56,6 +59,8 @@ class Grid:
                 return weight.reshape(1, -1)
             case "channel":
                 return weight.reshape(len(weight), -1)
+            case "gate":
+                return weight.reshape(GATES, -1)
             case "block":
                 return weight.reshape(-1, BLOCK)
             case _ as never:
@@ -92,10 +97,12 @@ def grids(network: Network, method: Aware) -> dict[str, Grid]:
         bits = BITS[ROWS.get(method, "int8")]
         for leaf, weight in table.named_parameters(f"embeddings.{name}"):
             found[leaf] = Grid(bits, shared(weight.shape[1], bits, embeds=True))
+    fused = {part.rnn for part in network.modules() if isinstance(part, Direction) and part.fused}
     for room, part in network.named_modules():
         if isinstance(part, LAYERS):
             own = part.named_parameters(room, recurse=False)
-            found |= {leaf: Grid(BITS["int8"], "channel") for leaf, weight in own if weight.ndim > 1}
+            grid = Grid(BITS["int8"], "gate" if part in fused else "channel")
+            found |= {leaf: grid for leaf, weight in own if weight.ndim > 1}
     return {name: grid for name, grid in found.items() if not name.startswith(("auxiliary.", "hints."))}
 
 

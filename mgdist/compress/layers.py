@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mgdist.compress.candidate import Layer
 from mgdist.compress.flatbuffer import TYPES, is_constant, operator_name, read
+from mgdist.compress.lstm import LSTM, WEIGHTS
 
 WEIGHTED = ("EMBEDDING_LOOKUP", "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
 """Operators whose second input may be a weight that is worth fewer bits."""
@@ -20,13 +21,14 @@ _PART = re.compile(r"\.[A-Z]\w*?_([a-z0-9]\w*)$")
 def layers(model: schema.ModelT) -> tuple[Layer, ...]:
     """Return the layers of a model that still has its names, in the order of their use."""
     found: dict[int, Layer] = {}
-    for place, scope, operator, weight in _readers(model):
+    for place, scope, operator, weights in _readers(model):
+        weight = weights[0]
         layer = found.get(weight.buffer)
         if layer is None:
-            shape = [int(size) for size in weight.shape]
+            numbers = sum(prod(map(int, each.shape)) for each in weights)
             name = _unique(_name(_level(model, place), scope), {each.name for each in found.values()})
             format = TYPES[weight.type]
-            found[weight.buffer] = Layer(name, operator, format, prod(shape), shape[-1], (scope,))
+            found[weight.buffer] = Layer(name, operator, format, numbers, int(weight.shape[-1]), (scope,))
         else:
             found[weight.buffer] = replace(layer, scopes=(*layer.scopes, scope))
     return tuple(found.values())
@@ -37,17 +39,18 @@ def layers_of(path: Path) -> tuple[Layer, ...]:
     return layers(read(path.read_bytes()))
 
 
-def _readers(model: schema.ModelT) -> Iterator[tuple[int, str, str, schema.TensorT]]:
-    """Yield the signature, the output's name, the kind and the weight of each operator that has one."""
+def _readers(model: schema.ModelT) -> Iterator[tuple[int, str, str, list[schema.TensorT]]]:
+    """Yield the signature, the output's name, the kind and the weights of each operator that has some."""
     for place, graph in enumerate(model.subgraphs):
         expanded = {op.outputs[0]: op.inputs[0] for op in graph.operators if operator_name(model, op) == "DEQUANTIZE"}
         for operator in graph.operators:
             name = operator_name(model, operator)
-            if name not in WEIGHTED or len(operator.inputs) < 2:
+            if (name not in WEIGHTED and name != LSTM) or len(operator.inputs) < 2:
                 continue
-            weight = graph.tensors[expanded.get(operator.inputs[1], operator.inputs[1])]
-            if is_constant(model, weight) and weight.type in TYPES:
-                yield place, graph.tensors[operator.outputs[0]].name.decode(), name, weight
+            places = [operator.inputs[each] for each in (WEIGHTS if name == LSTM else [1])]
+            weights = [graph.tensors[expanded.get(each, each)] for each in places]
+            if is_constant(model, weights[0]) and weights[0].type in TYPES:
+                yield place, graph.tensors[operator.outputs[0]].name.decode(), name, weights
 
 
 def _level(model: schema.ModelT, place: int) -> str:

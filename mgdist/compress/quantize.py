@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from mgdist.apart import ApartError, apart, needs
+from mgdist.compress import lstm
 from mgdist.compress.candidate import Layer
 from mgdist.compress.flatbuffer import Weights, operator_name, packed, read, weights
 from mgdist.compress.layers import layers, layers_of
@@ -130,6 +131,7 @@ def quantized(
 ) -> tuple[bytes, tuple[Layer, ...]]:
     """Return a model in another number format, and its layers; better called through ``apart``."""
     model = read(_rewritten(path, method, formats, calls, aware=aware))
+    lstm.lower(model, _of_lstms(path, method, formats))
     _stamp(model)
     found = layers(model)  # as long as the model has its names
     return packed(model), found
@@ -160,6 +162,7 @@ def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls:
             calibrated = quantizer.calibrate(dict(calls), num_threads=1)
             return bytes(quantizer.quantize(calibrated).quantized_model)
         case "int8_embedding" | "int8_dynamic" | "int4" | "int2" | "mixed":
+            found = tuple(layer for layer in found if layer.operator != lstm.LSTM)
             chosen = [formats.get(layer.name) or _usual(method, layer) for layer in found]
             if set(chosen) == {"float32"}:
                 return path.read_bytes()  # the quantizer stops where there is nothing to do
@@ -168,6 +171,22 @@ def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls:
         case _ as never:
             assert_never(never)
     return bytes(quantizer.quantize().quantized_model)
+
+
+def _of_lstms(path: Path, method: Method, formats: Mapping[str, Format]) -> list[lstm.Lowered]:
+    """Return the format of each LSTM that is one operator, in the order of the model."""
+    model = read(path.read_bytes())
+    named = {scope: layer for layer in layers(model) if layer.operator == lstm.LSTM for scope in layer.scopes}
+    found: list[lstm.Lowered] = []
+    for graph, operator in lstm.lstms(model):
+        layer = named[graph.tensors[operator.outputs[0]].name.decode()]
+        match method:
+            case "float16" | "int8_weight":
+                found.append(method)
+            case _:
+                format = formats.get(layer.name) or _usual(method, layer)
+                found.append("float32" if method == "float32" or format == "float32" else "int8")
+    return found
 
 
 def _usual(method: Method, layer: Layer) -> Format:
@@ -277,6 +296,8 @@ def _version(operator: str, weight: schema.TensorT) -> int:
             return 5
         case "DEPTHWISE_CONV_2D" if by_channel:
             return 6
+        case lstm.LSTM if weight.type == schema.TensorType.INT8:
+            return 2
         case "DEQUANTIZE" if by_channel:
             return 5
         case "DEQUANTIZE" if weight.type == schema.TensorType.FLOAT16:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mgdist.apart import ApartError, apart, needs
 from mgdist.errors import ConvertError
+from mgdist.export.lstm import hold_places, with_operators
 from mgdist.job.shapes import Shape, shapes, tagged, unit_counts
 from mgdist.job.spec import Job
 from mgdist.models import level as models
@@ -289,9 +290,9 @@ def joined(wanted: list[Signature]) -> bytes:
 
     converter = litert_torch.Converter()
     for signature in wanted:
+        hold_places(signature.module)
         converter.signature(signature.name, signature.module.eval(), sample_kwargs=signature.inputs)
-    model: bytes = converter.convert().model_content()
-    return model
+    return with_operators(converter.convert().model_content())
 
 
 def _culprit(wanted: list[Signature]) -> str:

@@ -140,11 +140,12 @@ def _encoder(path: str, level: LevelSpec, width: int, axes: int = 1) -> Iterator
         case RnnSpec(bidirectional=both) | GruSpec(bidirectional=both) | LstmSpec(bidirectional=both):
             if both and width % 2:
                 yield Mistake(wide, f"expected an even number for {path}, which reads both ways; got {width}")
-            if level.samples(axes) > LONGEST_RECURRENT:
+            fused = isinstance(level.encoder, LstmSpec) and level.encoder.fused
+            if level.samples(axes) > LONGEST_RECURRENT and not fused:
                 yield Mistake(
                     f"{path}.length",
                     f"expected at most {LONGEST_RECURRENT} for a recurrent encoder, which is unrolled on the device; "
-                    f"got {level.samples(axes)}",
+                    f"got {level.samples(axes)}; an lstm with encoder.fused: true may be longer",
                 )
         case TransformerSpec(heads=heads):
             if width % heads:
@@ -299,6 +300,20 @@ def _rest(job: Job) -> Iterator[Mistake]:
             yield Mistake(
                 "compress.methods", f"tflite-runtime 2.14 computes {method} wrongly or not at all; use {right}"
             )
+    yield from _fused(job)
     counts = job.device.unit_counts
     if counts[0] != 1 or list(counts) != sorted(set(counts)):
         yield Mistake("device.unit_counts", f"expected rising numbers that start with 1; got {list(counts)}")
+
+
+def _fused(job: Job) -> Iterator[Mistake]:
+    """Yield where an LSTM cannot be one operator."""
+    for name, level in job.granularities.items():
+        if not (isinstance(level.encoder, LstmSpec) and level.encoder.fused):
+            continue
+        path = f"granularities.{name}.encoder.fused"
+        if job.device.profile == "browser":
+            yield Mistake(path, "the browser has no such operator; leave it out, or use another device.profile")
+        for method in job.compress.methods or ():
+            if method in STATIC:
+                yield Mistake(path, f"one operator cannot be had in {method}; leave one of the two out")

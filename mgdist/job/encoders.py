@@ -110,6 +110,10 @@ class LstmSpec(RecurrentSpec):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997)."""
 
     kind: Literal["lstm"]
+    fused: bool = False
+    """one operator on the device that reads all samples of a unit, in place of the operators of a step for each sample:
+    a smaller file, and faster where units are long; in 8 bits it has one scale for all numbers of a gate; the browser
+    has no such operator, and static formats cannot be had"""
 
 
 class TransformerSpec(Spec):

@@ -222,7 +222,13 @@ def _encoder(spec: Encoder, channels: int, length: int, width: int, dropout: flo
             | LstmSpec(layers=layers, bidirectional=both)
         ):
             return RecurrentEncoder(
-                cell=spec.kind, channels=channels, width=width, layers=layers, bidirectional=both, dropout=dropout
+                cell=spec.kind,
+                channels=channels,
+                width=width,
+                layers=layers,
+                bidirectional=both,
+                dropout=dropout,
+                fused=isinstance(spec, LstmSpec) and spec.fused,
             )
         case TransformerSpec(layers=layers, heads=heads, expansion=expansion):
             return TransformerEncoder(

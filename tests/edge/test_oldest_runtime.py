@@ -22,14 +22,12 @@ from tests.edge.conftest import example, manifest
 from tests.networks import ROWS, job_of, level, network_of
 
 OLDEST = "ai-edge-litert==2.1.0"
-JOB = job_of(
-    {
-        "word": level("conv", "mean", "max", length=8, skip=True),
-        "sentence": level("lstm", "attention", length=6),
-        "paragraph": level("transformer", "max", length=6),
-    },
-    norm="rms",
-)
+LEVELS = {
+    "word": level("conv", "mean", "max", length=8, skip=True),
+    "sentence": level("lstm", "attention", length=6),
+    "paragraph": level("transformer", "max", length=6),
+}
+JOB = job_of(LEVELS, norm="rms")
 """All kinds of operators in one network; a GRU's are those of an LSTM, and a bag has none."""
 
 WORDS = {word: place for place, word in enumerate([PADDING, UNKNOWN, *(f"w{place}" for place in range(ROWS - 2))])}
@@ -60,6 +58,14 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Converted:
     return convert(network_of(JOB), JOB, INPUTS, TASKS, path)
 
 
+@pytest.fixture(scope="module")
+def in_one(tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    """Return a network whose LSTM is one operator."""
+    levels = {name: dict(spec) for name, spec in LEVELS.items()} | {"sentence": level("lstm, one operator", length=6)}
+    job, path = job_of(levels, norm="rms"), tmp_path_factory.mktemp("one") / "float32.tflite"
+    return convert(network_of(job), job, INPUTS, TASKS, path)
+
+
 def packed(converted: Converted, method: Method, folder: Path) -> Path:
     """Return a bundle whose golden examples are the answers of the newest runtime."""
     texts = [f"w1 w2 w{n}. w4 w{n} w6 w7.\n\nw{n} w8 w9 w10 w11 w12 w13 w14 w15 w16" for n in range(3, 11)]
@@ -80,6 +86,18 @@ def test_the_oldest_runtime_gives_the_answers_of_the_newest(
     done = on_oldest(packages, "-m", "mgdist_edge", "selftest", str(packed(converted, method, tmp_path)))
     assert done.returncode == 0, done.stderr
     assert str(packages) in on_oldest(packages, "-c", "import ai_edge_litert; print(ai_edge_litert.__file__)").stdout
+
+
+@pytest.mark.slow
+def test_an_lstm_in_one_operator_gives_the_same_on_old_runtimes(
+    in_one: Converted, packages: Path, last_tflite: Path, tmp_path: Path
+) -> None:
+    """Golden examples are replayed one after another, so a state that was not reset would show."""
+    for method in ("float16", "int8_dynamic"):
+        done = on_oldest(packages, "-m", "mgdist_edge", "selftest", str(packed(in_one, method, tmp_path)))
+        assert done.returncode == 0, done.stderr
+    done = on_tflite(packed(in_one, "float32", tmp_path), last_tflite)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -109,3 +109,34 @@ def test_too_few_heads_and_weights_of_nothing_are_refused(several: dict[str, Any
 @pytest.mark.parametrize("metric", [None, "loss", "accuracy", "r2", "mae"])
 def test_a_metric_that_one_of_the_heads_has_will_do(metric: str | None) -> None:
     assert said(train={"metric": metric}) == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        (
+            {"device": {"profile": "browser"}},
+            "the browser has no such operator; leave it out, or use another device.profile",
+        ),
+        (
+            {"compress": {"methods": ["float32", "int8_static"]}},
+            "one operator cannot be had in int8_static; leave one of the two out",
+        ),
+    ],
+)
+def test_an_lstm_in_one_operator_is_refused_where_there_is_none(sections: dict[str, Any], line: str) -> None:
+    levels = {**LEVELS, "body.sentence": {"length": 6, "encoder": {"kind": "lstm", "fused": True}}}
+    assert said(granularities=levels) == []
+    assert f"granularities.body.sentence.encoder.fused: {line}" in said(granularities=levels, **sections)
+
+
+def test_only_an_lstm_in_one_operator_reads_long_units() -> None:
+    def long(**encoder: Any) -> list[str]:
+        return said(granularities={**LEVELS, "body.sentence": {"length": 257, "encoder": {"kind": "lstm", **encoder}}})
+
+    assert long(fused=True) == []
+    (line,) = long()
+    assert line == (
+        "granularities.body.sentence.length: expected at most 256 for a recurrent encoder, which is unrolled on the "
+        "device; got 257; an lstm with encoder.fused: true may be longer"
+    )

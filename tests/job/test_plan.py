@@ -17,6 +17,7 @@ LAYERS = {
     "rnn": [{"bidirectional": False}],
     "gru": [{"layers": 3}, {"bidirectional": False}],
     "lstm": [{"layers": 2}, {"bidirectional": False}],
+    "lstm, one operator": [{}],
     "transformer": [{"layers": 2}, {"heads": 4, "expansion": 3}],
     "transformer, any order": [{}],
 }

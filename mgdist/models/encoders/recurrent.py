@@ -1,5 +1,6 @@
 """Reading in order: RNN, GRU and LSTM."""
 
+from collections.abc import Callable, Sequence
 from typing import Literal, assert_never
 
 import torch
@@ -24,15 +25,31 @@ class RecurrentEncoder(nn.Module):
         layers: recurrent layers, one on top of another.
         bidirectional: read both ways; each direction has half of the width.
         dropout: share of the numbers between two layers dropped in training.
+        fused: the device computes each layer as one operator; lstm only.
     """
 
     def __init__(
-        self, *, cell: Cell, channels: int, width: int, layers: int, bidirectional: bool, dropout: float = 0.0
+        self,
+        *,
+        cell: Cell,
+        channels: int,
+        width: int,
+        layers: int,
+        bidirectional: bool,
+        dropout: float = 0.0,
+        fused: bool = False,
     ) -> None:
         super().__init__()
+        assert cell == "lstm" or not fused, "an LSTM is fused, and nothing else"
         self.ways = 2 if bidirectional else 1
         self.directions = nn.ModuleList(
-            Direction(cell=cell, channels=width if layer else channels, width=width // self.ways, backward=bool(way))
+            Direction(
+                cell=cell,
+                channels=width if layer else channels,
+                width=width // self.ways,
+                backward=bool(way),
+                fused=fused,
+            )
             for layer in range(layers)
             for way in range(self.ways)
         )
@@ -49,27 +66,41 @@ class RecurrentEncoder(nn.Module):
         return x, mask
 
 
+Whole = Callable[[Float[Tensor, "N T C"], Sequence[Tensor]], Float[Tensor, "N T H"]]
+"""Returns all states of an LSTM, for its samples and the weights and biases from input and from state; it starts from
+where it stood before, and where the last number of a sample is ``RESET``, its state is zero."""
+RESET = 1e4
+"""Closes all gates: larger than what any sample and state say."""
+
+
 class Direction(nn.Module):
     """One layer, read one way.
 
-    It has two forms with the same weights: PyTorch's own loop for training, and one step after
-    another for the export, since neither packed sequences nor PyTorch's loop convert.
+    It has forms with the same weights: PyTorch's own loop for training, and for the export, since neither packed
+    sequences nor PyTorch's loop convert, one step after another, or one operator.
 
     Args:
         cell: rnn, gru or lstm.
         channels: C of what it reads.
         width: H of each state.
         backward: read from a unit's last sample to its first.
+        fused: one operator on the device.
+
+    Attributes:
+        whole: stands for that operator, where there is one; set by the export.
     """
 
-    def __init__(self, *, cell: Cell, channels: int, width: int, backward: bool) -> None:
+    def __init__(self, *, cell: Cell, channels: int, width: int, backward: bool, fused: bool = False) -> None:
         super().__init__()
-        self.cell, self.backward = cell, backward
+        self.cell, self.backward, self.fused = cell, backward, fused
         self.rnn = _loop(cell)(channels, width, batch_first=True)
+        self.whole: Whole | None = None
 
     def forward(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
         """Return the states, in the form that suits: training or export."""
-        return self.unrolled(x, mask) if torch.compiler.is_exporting() else self.looped(x, mask)
+        if not torch.compiler.is_exporting():
+            return self.looped(x, mask)
+        return self.unrolled(x, mask) if self.whole is None else self.at_once(self.whole, x, mask)
 
     def looped(self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
         """Read the whole rectangle: what stands behind a unit's end is read after it, so it cannot matter."""
@@ -98,6 +129,20 @@ class Direction(nn.Module):
                 state, memory = state * seen, memory * seen
             states.append(state)
         return torch.cat(states[::-1] if self.backward else states, 1)
+
+    def at_once(self, whole: Whole, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]) -> Float[Tensor, "N S H"]:
+        """Read all samples with one operator, zero where masked.
+
+        The operator goes on from where the call before left it, so that a first sample, which is none, sets its state
+        to zero. So does padding, which comes first backward. A client has nothing to reset, and cannot forget to.
+        """
+        padding = (1 - mask).unsqueeze(2)
+        samples = torch.cat([x * mask.unsqueeze(2), RESET * padding], 2)
+        samples = samples.flip(1) if self.backward else samples
+        begin = torch.zeros_like(samples[:, :1])
+        begin = torch.cat([begin[:, :, :-1], begin[:, :, -1:] + RESET], 2)
+        states = whole(torch.cat([begin, samples], 1), self.rnn.all_weights[0])[:, 1:]
+        return states.flip(1) if self.backward else states
 
 
 def _loop(cell: Cell) -> type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]:
