@@ -46,6 +46,9 @@ class PruneStepSpec(Spec):
     """share of the numbers of each of these rows that are gone after this step: the rows are projected onto the
     directions that tell them apart best, and what reads them is turned along; needs an encoder that multiplies them
     first, such as gru, lstm, mlp, or one of another width than model.embedding.width"""
+    layers: float = Field(0.0, ge=0, lt=1)
+    """share of the blocks of transformers and pre-trained encoders that are gone after this step: those without which
+    the loss of training examples is smallest, whatever importance says; one of each encoder stays"""
     epochs: int = Field(1, ge=1)
     """of fine-tuning"""
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from mgdist.job.compress import PruneStepSpec, TeachSpec
 from mgdist.job.distil_conflicts import MIXED
+from mgdist.job.encoders import PretrainedSpec, TransformerSpec
 from mgdist.job.mistakes import Mistake
 from mgdist.job.spec import Job
 from mgdist.job.task import ForecastSpec, RegressSpec
@@ -29,17 +30,23 @@ def prune_mistakes(job: Job) -> Iterator[Mistake]:
         if any(later < sooner for sooner, later in shares):
             yield Mistake(f"{STEPS}.{number}", "expected shares as large as those of the step before, or larger")
         elif all(later == sooner for sooner, later in shares):
-            yield Mistake(f"{STEPS}.{number}", "takes nothing out; give rows, channels or width, or leave the step out")
+            yield Mistake(
+                f"{STEPS}.{number}", "takes nothing out; give rows, channels, width or layers, or leave the step out"
+            )
     for name in ("rows", "width"):
         if any(getattr(step, name) for step in spec.steps) and not any(
             each.kind == "text" for each in job.inputs.values()
         ):
             yield Mistake(STEPS, f"{name}: those of texts' embeddings, and no input here is a text; leave {name} out")
+    if any(step.layers for step in spec.steps) and not any(
+        isinstance(each.encoder, TransformerSpec | PretrainedSpec) for each in job.granularities.values()
+    ):
+        yield Mistake(STEPS, "layers: blocks of transformers and pre-trained encoders; there is none; leave layers out")
     yield from _teach_mistakes(job, "compress.prune.distil", spec.distil)
 
 
-def _shares(step: PruneStepSpec) -> tuple[float, float, float]:
-    return step.rows, step.channels, step.width
+def _shares(step: PruneStepSpec) -> tuple[float, ...]:
+    return step.rows, step.channels, step.width, step.layers
 
 
 def aware_mistakes(job: Job) -> Iterator[Mistake]:

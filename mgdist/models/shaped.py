@@ -14,8 +14,16 @@ def shaped(network: N, weights: Mapping[str, Tensor]) -> N:
 
     Args:
         network: as its job asks for it; weights that are not given, such as those of auxiliary heads, stay.
-        weights: of all of its layers, or of all that ship; each with as many axes as the layer has.
+        weights: of all of its layers, or of all that ship; each with as many axes as the layer has. Of an encoder's
+            blocks there may be fewer: the first ones of the network go, since the last ones are those that learn where
+            a pre-trained encoder learns in part.
     """
+    for name, part in list(network.named_modules()):
+        if name.endswith(".encoder.blocks") and isinstance(part, nn.ModuleList):
+            left = {
+                int(each.removeprefix(f"{name}.").partition(".")[0]) for each in weights if each.startswith(f"{name}.")
+            }
+            del part[: len(part) - len(left)]
     for name, value in weights.items():
         room, _, leaf = name.rpartition(".")
         module = network.get_submodule(room)

@@ -170,6 +170,7 @@ def _prune(job: Job) -> list[str]:
             "rows of embeddings": step.rows,
             "filters and hidden numbers": step.channels,
             "numbers of a row": step.width,
+            "blocks": step.layers,
         }
         gone = " and ".join(f"{share:.0%} of the {name}" for name, share in parts.items() if share)
         told.append(f"{gone} gone, then {step.epochs} epoch(s)")

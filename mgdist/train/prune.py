@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mgdist.compress.blocks import take_out_blocks
 from mgdist.compress.channels import prune_channels
 from mgdist.compress.importance import Effects, Worth, lengths
 from mgdist.compress.narrow import narrow
@@ -37,6 +38,8 @@ from mgdist_edge.text import TextInput
 ABOUT, MODEL, DATA = "pruned.json", "model.safetensors", "data"
 EXAMPLES, TOGETHER = 20_000, 64
 """Training examples that importance is measured on at most, and how many of them at a time."""
+TRIED = 1_024
+"""Training examples that each network without one of its blocks is measured on at most."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Pruned:
 
 
 def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before: PruneStepSpec, folder: Path) -> None:
-    """Take rows, channels and numbers of rows out of a network, and cut the texts anew.
+    """Take blocks, channels, rows and numbers of rows out of a network, and cut the texts anew.
 
     Leaves ``model.safetensors``, ``data/`` and ``pruned.json`` in the folder.
 
@@ -87,13 +90,20 @@ def prune(job: Job, dataset: Dataset, weights: Path, step: PruneStepSpec, before
         folder: to write into.
 
     Raises:
-        TrainError: channels or numbers of rows are to be taken out, and the network has none that can be.
+        TrainError: blocks, channels or numbers of rows are to be taken out, and the network has none that can be.
     """
     network = restore(job, dataset, weights).requires_grad_(True)
     spec = job.compress.prune
     assert spec is not None, "the job asks for pruning"
-    worth = sensed(network, job, dataset) if spec.importance == "taylor" else lengths(network)
     numbers = _numbers(network)
+    if step.layers > before.layers and not take_out_blocks(
+        network, _of_rest(step.layers, before.layers), lambda: _harm(network, job, dataset)
+    ):
+        raise TrainError(
+            "compress.prune.steps: layers: expected blocks that can be taken out; this share of those that are left is "
+            "none, or each encoder has one; leave layers out, or ask for more"
+        )
+    worth = sensed(network, job, dataset) if spec.importance == "taylor" else lengths(network)
     if step.channels > before.channels:
         some = batch(dataset.train, np.arange(min(2, len(dataset.train))))
         if not prune_channels(network, some, _of_rest(step.channels, before.channels), worth):
@@ -161,6 +171,19 @@ def sensed(network: Network, job: Job, dataset: Dataset) -> Worth:
         told.backward()  # type: ignore[no-untyped-call]
         effects.add()
     return effects.worth
+
+
+def _harm(network: Network, job: Job, dataset: Dataset) -> float:
+    """Return the loss of some training examples, evenly chosen."""
+    rows = np.linspace(0, len(dataset.train) - 1, min(TRIED, len(dataset.train))).astype(np.int64)
+    network.eval()
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(rows), TOGETHER):
+            some = batch(dataset.train, rows[start : start + TOGETHER])
+            told = loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0)
+            total += float(told) * len(some)
+    return total / len(rows)
 
 
 def _tables(job: Job, dataset: Dataset) -> list[tuple[str, str]]:

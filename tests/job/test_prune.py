@@ -7,7 +7,7 @@ from mgdist.job.point import as_document, at_point, checked
 from tests.networks import job_of, level
 
 LATER = "compress.prune.steps.1: expected shares as large as those of the step before, or larger"
-NOTHING = "compress.prune.steps.0: takes nothing out; give rows, channels or width, or leave the step out"
+NOTHING = "compress.prune.steps.0: takes nothing out; give rows, channels, width or layers, or leave the step out"
 
 
 def mistakes(prune: dict[str, Any] | None, aware: dict[str, Any] | None = None, **train: Any) -> list[str]:
@@ -29,6 +29,10 @@ def test_steps_that_rise_make_a_job() -> None:
         ({"steps": [{"rows": 0.5}, {"channels": 0.4}]}, LATER),
         ({"steps": [{"width": 0.5}, {"rows": 0.4, "width": 0.4}]}, LATER),
         ({"steps": []}, "compress.prune.steps"),
+        (
+            {"steps": [{"layers": 0.5}]},
+            "compress.prune.steps: layers: blocks of transformers and pre-trained encoders; there is none; leave layers",
+        ),
         ({"steps": [{"rows": 1.0}]}, "compress.prune.steps.0.rows"),
         ({"steps": [{"row": 0.5}]}, "compress.prune.steps.0.row"),
     ],

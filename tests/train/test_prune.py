@@ -157,3 +157,29 @@ def test_rows_are_shortened_with_what_reads_them(trained: tuple[Job, Dataset, Pa
         "such as gru, lstm, mlp, or one of another width than model.embedding.width, and no skip; got another; ask for "
         "another share, or leave width out"
     )
+
+
+def test_the_blocks_without_which_the_loss_is_smallest_go(trained: tuple[Job, Dataset, Path], tmp_path: Path) -> None:
+    job, dataset, _ = trained
+    blocks = {"kind": "transformer", "layers": 3, "heads": 2}
+    deep = corpus.moved(job, granularities__word__encoder=blocks, granularities__sentence__encoder={"kind": "bag"})
+    weights = prepare(deep, dataset).run().weights
+    needless = "levels.word.encoder.blocks.1."
+    for name, value in weights.items():  # what it adds is nothing, so that the network without it is the same
+        if name.startswith((f"{needless}attention.out", f"{needless}feed.2")):
+            value.zero_()
+    save_file(weights, tmp_path / "deep.safetensors")
+    for share, left in ((0.3, 2), (0.67, 1)):
+        folder = tmp_path / f"{left}"
+        folder.mkdir()
+        prune(deep, dataset, tmp_path / "deep.safetensors", PruneStepSpec(layers=share), NOTHING, folder)
+        found = load_file(folder / MODEL)
+        assert {name.split(".")[4] for name in found if ".blocks." in name} == {str(place) for place in range(left)}
+        assert Pruned.open(folder).after < Pruned.open(folder).before
+    two = load_file(tmp_path / "2" / MODEL)
+    torch.testing.assert_close(
+        two["levels.word.encoder.blocks.1.feed.0.weight"], weights["levels.word.encoder.blocks.2.feed.0.weight"]
+    )
+    assert accuracy(deep, dataset, tmp_path / "2" / MODEL) == accuracy(deep, dataset, tmp_path / "deep.safetensors")
+    with pytest.raises(TrainError, match=r"^compress\.prune\.steps: layers: expected blocks that can be taken out"):
+        prune(deep, dataset, tmp_path / "deep.safetensors", PruneStepSpec(layers=0.1), NOTHING, tmp_path)
