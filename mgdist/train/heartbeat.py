@@ -32,7 +32,8 @@ class Heartbeat:
         }
         lines = [f"{kind}={json.dumps(note(kind, text))}" for kind, text in texts.items()]
         command = [sys.executable, "-S", "-E", watchdog.__file__, str(os.getpid()), str(seconds), str(notes), *lines]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        # In a session of its own: Ray ends the process group of a worker that is gone, before what it ended by is told.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         self._every = min(1.0, seconds / 10)
         self._last = 0.0
 

@@ -15,7 +15,7 @@ PAIRS = list(itertools.product(ENCODERS, POOLS))
 
 
 def test_all_encoders_and_pools_are_here():
-    assert (len(ENCODERS), len(POOLS), len(FUSIONS), len(PAIRS)) == (11, 6, 2, 66)
+    assert (len(ENCODERS), len(POOLS), len(FUSIONS), len(PAIRS)) == (12, 6, 2, 72)
 
 
 @pytest.mark.parametrize(("encoder", "pool"), PAIRS)
