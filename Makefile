@@ -11,7 +11,9 @@ demo: install
 	$(BIN)/mgdist-edge predict runs/doc_cls/latest/doc_cls.tflite \
 		--text "Compute the eigenvalues and right eigenvectors of a square array. Broadcasts over the leading axes."
 
-test: install check .venv/browser .venv/arm/made .venv/servers .venv/infra
+# What is installed waits for the network and the disk, so that the checks run beside it.
+test: install
+	$(MAKE) --jobs 3 --output-sync check .venv/browser .venv/arm/made .venv/servers .venv/infra
 	$(BIN)/python -m pytest $(TOGETHER)
 
 quick: install
@@ -48,12 +50,13 @@ install: .venv/installed
 	$(PYTHON) -m venv .venv/servers
 	.venv/servers/bin/pip install --quiet --disable-pip-version-check "moto[server]==5.2.1" boto3==1.44.8 mlflow==3.17.2 || { rm -rf .venv/servers; false; }
 
-# Emulated Raspberry Pis, for the tests in tests/arm: asks for Debian 12, apt and root; elsewhere they are skipped.
+# Emulated Raspberry Pis, for the tests in tests/arm: asks for Debian 12, apt and root; elsewhere they are skipped. After what
+# stands behind the bar, since apt does one thing at a time.
 .venv/arm: .venv/arm/made
-.venv/arm/made: .venv/installed constraints.txt tests/arm/make.sh
+.venv/arm/made: .venv/installed constraints.txt tests/arm/make.sh | .venv/infra
 	command -v apt-get > /dev/null && tests/arm/make.sh .venv/arm $(BIN)/python || { mkdir -p .venv/arm; echo "no emulated Arm boards: expected Debian 12 with apt and root" >&2; }
 
 # What the tests of infra/ need from Debian; without root they are skipped, and say so.
-.venv/infra: .venv/installed
+.venv/infra: .venv/installed | .venv/browser
 	which promtool shellcheck >/dev/null || test $$(id -u) != 0 || { apt-get update --quiet=2; apt-get install --quiet=2 --yes --no-install-recommends prometheus shellcheck; } || true
 	touch .venv/infra

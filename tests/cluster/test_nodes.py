@@ -94,23 +94,25 @@ def test_every_door_is_shut_to_who_has_no_token(cluster: Nodes, here: Path, toke
     wrong = here / "wrong"
     wrong.write_text("0" * 64)
     given = None if token == "none" else wrong
-    submitted = cluster.on_laptop(
-        sys.executable, "-m", "mgdist", "submit", "job.yaml", "--address", cluster.url, "--set",
-        f"run.folder={here / 'refused'}", token=given, cwd=here, timeout=60,
-    )  # fmt: skip
-    assert (submitted.returncode, "does not let us in" in submitted.stderr) == (9, True)
-    seen = cluster.on_laptop(sys.executable, "-c", OPEN.format(url=cluster.url, paths=PATHS), timeout=30)
-    assert seen.stdout.splitlines() == [f"{path} 401" for path in PATHS], seen.stderr
-    assert not _joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", given, seconds=10)
-    if token == "wrong":  # a driver beside a node takes Ray twenty seconds to refuse; once is enough
-        assert not _joins(cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", given)
+    words = ["submit", "job.yaml", "--address", cluster.url, "--set", f"run.folder={here / 'refused'}"]
+    with ThreadPoolExecutor() as beside:  # each waits for its refusal
+        client = beside.submit(_joins, cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", given, seconds=10)
+        driver = beside.submit(_joins, cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", given)
+        submitted = cluster.on_laptop(sys.executable, "-m", "mgdist", *words, token=given, cwd=here, timeout=60)
+        assert (submitted.returncode, "does not let us in" in submitted.stderr) == (9, True)
+        seen = cluster.on_laptop(sys.executable, "-c", OPEN.format(url=cluster.url, paths=PATHS), timeout=30)
+        assert seen.stdout.splitlines() == [f"{path} 401" for path in PATHS], seen.stderr
+        assert (client.result(), driver.result()) == (False, False)
 
 
 def test_who_has_the_token_gets_in_by_every_door(cluster: Nodes) -> None:
     """Else the test above would pass where nothing listens."""
     # Twice, since Ray starts a server for the first client, for which a busy machine may take longer than it waits.
-    assert any(_joins(cluster, cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}", cluster.token) for _ in range(2))
-    assert _joins(cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", cluster.token)
+    client = cluster.laptop, f"ray://{cluster.head.ip}:{CLIENT}"
+    with ThreadPoolExecutor() as beside:
+        driver = beside.submit(_joins, cluster, cluster.workers[0], f"{cluster.head.ip}:{GCS}", cluster.token)
+        assert any(_joins(cluster, *client, cluster.token) for _ in range(2))
+        assert driver.result()
 
 
 def test_zero_trains_over_nodes_that_do_not_see_the_folder_and_goes_on_when_one_has_failed(

@@ -31,7 +31,7 @@ def test_steps_that_rise_make_a_job() -> None:
         ({"steps": []}, "compress.prune.steps"),
         (
             {"steps": [{"layers": 0.5}]},
-            "compress.prune.steps: layers: blocks of transformers and pre-trained encoders; there is none; leave layers",
+            "compress.prune.steps: layers: blocks of transformers and pre-trained encoders; there is none; leave",
         ),
         ({"steps": [{"rows": 1.0}]}, "compress.prune.steps.0.rows"),
         ({"steps": [{"row": 0.5}]}, "compress.prune.steps.0.row"),
