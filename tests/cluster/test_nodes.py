@@ -36,6 +36,18 @@ READ = """\
 import fsspec, json
 print(json.dumps({{file.path: file.open().read() for file in fsspec.open_files({pattern!r}, "r", errors="replace")}}))
 """
+WAIT = """\
+import fsspec, json, time
+system, until = fsspec.filesystem("s3"), time.monotonic() + 120
+while time.monotonic() < until:
+    system.invalidate_cache()
+    told = [json.loads(line) for path in system.glob({pattern!r}) for line in system.cat(path).splitlines()]
+    if any(event.get("done", 0) > {steps} for event in told):
+        break
+    time.sleep(0.3)
+else:
+    raise SystemExit(f"it came to {{told[-1:]}}")
+"""
 MADE = "import fsspec; fsspec.filesystem('s3').makedirs('shared', exist_ok=True)"
 
 
@@ -121,10 +133,9 @@ def test_zero_trains_over_nodes_that_do_not_see_the_folder_and_goes_on_when_one_
     settings = ("train.workers=2", "train.engine={kind: deepspeed, stage: 2}", "train.epochs=60", "train.lr=0.01")
     with ThreadPoolExecutor(1) as beside:
         job = beside.submit(submitted, cluster, here, *settings, "train.checkpoint={steps: 100, seconds: null}")
-        until = time.monotonic() + 120
-        while not any(event.get("done", 0) > 150 for event in events(cluster, "small")):
-            assert time.monotonic() < until
-            assert not job.done()
+        wait = WAIT.format(pattern=f"{RUNS}/small/*/train/metrics.jsonl", steps=150)
+        reached = cluster.on_laptop(sys.executable, "-c", wait, timeout=150)
+        assert reached.returncode == 0, reached.stderr
         cluster.end(cluster.workers[1])
         cluster.revive(cluster.workers[1])
         told = job.result()
