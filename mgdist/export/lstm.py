@@ -49,7 +49,7 @@ def with_operators(raw: bytes) -> bytes:
     if NAME.encode() not in raw:
         return raw
     model = read(raw)
-    constants: dict[int, tuple[int, ...]] = {}
+    constants: dict[tuple[int, ...], tuple[int, ...]] = {}
     held: set[int] = set()
     for graph in model.subgraphs:
         for place, operator in enumerate(graph.operators):
@@ -63,7 +63,10 @@ def with_operators(raw: bytes) -> bytes:
 
 
 def _operator(
-    model: schema.ModelT, graph: schema.SubGraphT, composite: schema.OperatorT, constants: dict[int, tuple[int, ...]]
+    model: schema.ModelT,
+    graph: schema.SubGraphT,
+    composite: schema.OperatorT,
+    constants: dict[tuple[int, ...], tuple[int, ...]],
 ) -> schema.OperatorT:
     """Return the operator that computes what a composite stands for.
 
@@ -71,26 +74,24 @@ def _operator(
         model: that it is in; gets its constants.
         graph: its signature; gets its tensors.
         composite: with the samples, and PyTorch's weights and biases from input and from state.
-        constants: those of an LSTM that another signature has too, by its first weight.
+        constants: those of LSTMs that other signatures have too, by the constants that they are made of.
     """
     samples, *given = (int(index) for index in composite.inputs)
-    first = graph.tensors[given[0]].buffer
-    if first not in constants:
+    key = tuple(int(graph.tensors[index].buffer) for index in given)
+    if key not in constants:
         split = _split([_numbers(model, graph.tensors[index]) for index in given])
-        constants[first] = tuple(added(model, each) for each in split)
+        constants[key] = tuple(added(model, each) for each in split)
     inputs = np.full(INPUTS, -1, np.int32)
     inputs[0] = samples
     units, width = int(graph.tensors[samples].shape[0]), int(graph.tensors[composite.outputs[0]].shape[-1])
     channels = int(graph.tensors[samples].shape[-1])
     shapes = [(width, channels)] * 4 + [(width, width)] * 4 + [(width,)] * 4
     name = graph.tensors[composite.outputs[0]].name.decode()  # the quantizer wants no other tensor of the same
-    for place, shape, buffer in zip((*WEIGHTS, *BIASES), shapes, constants[first], strict=True):
+    for place, shape, buffer in zip((*WEIGHTS, *BIASES), shapes, constants[key], strict=True):
         inputs[place] = _tensor(graph, schema.TensorT(list(shape), buffer=buffer, name=f"{name};input_{place}"))
     for place in STATES:
         state = schema.TensorT([units, width], name=f"{name};input_{place}", isVariable=True)
         inputs[place] = _tensor(graph, state)
-    for index in given:
-        graph.tensors[index].buffer = 0
     options = schema.UnidirectionalSequenceLSTMOptionsT(schema.ActivationFunctionType.TANH)
     return schema.OperatorT(
         opcode_of(model, schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM, version=1),

@@ -101,6 +101,16 @@ def test_its_weights_have_the_format(model: Path, method: Method, tmp_path: Path
         assert np.abs(told(run, seed) - expected).max() < 0.05 * np.abs(expected).max()
 
 
+def test_blocks_of_an_embedding_keep_their_scales_beside_it(model: Path, tmp_path: Path) -> None:
+    made = quantize(model, "int4", tmp_path / "made.tflite")
+    ids = np.arange(2, 2 + 6, dtype=np.int32).reshape(1, 6, 1)
+    whole, four = (
+        Interpreter(str(path), num_threads=1).get_signature_runner("word_1")(ids=ids)["vectors"]
+        for path in (model, made.path)
+    )
+    assert 0 < np.abs(four - whole).max() < 0.15 * np.abs(whole).max()
+
+
 def test_mixed_precision_leaves_those_in_float32_that_it_is_told_to(model: Path, tmp_path: Path) -> None:
     first, *others = [layer.name for layer in layers_of(model) if layer.operator == LSTM]
     formats: dict[str, Format] = {first: "float32", **dict.fromkeys(others, "int8")}
@@ -116,3 +126,13 @@ def test_what_is_rounded_in_training_is_written_as_it_is(model: Path, tmp_path: 
     one.load_state_dict(on_grids(one.state_dict(), laid))
     rounded = quantize(written(one, tmp_path / "one.tflite"), "int8_dynamic", tmp_path / "rounded.tflite", aware=True)
     np.testing.assert_allclose(told(runner(rounded.path), 1), told(runner(plain.path), 1), atol=1e-5)
+
+
+def test_directions_may_share_some_of_their_weights(tmp_path: Path) -> None:
+    """The converter writes equal constants once, and others may read them."""
+    one = network()
+    forward, backward = one.levels["sentence"].encoder.directions[:2]
+    with torch.no_grad():
+        for name in ("weight_ih_l0", "bias_ih_l0", "bias_hh_l0"):
+            backward.rnn.get_parameter(name).copy_(forward.rnn.get_parameter(name))
+    np.testing.assert_allclose(told(runner(written(one, tmp_path / "one.tflite")), 1), trained(one, 1), atol=2e-6)
