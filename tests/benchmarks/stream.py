@@ -23,7 +23,7 @@ import numpy as np
 from mgdist_edge.chunks import WORDS
 from mgdist_edge.names import ONLY_INPUT
 from mgdist_edge.predictor import Prediction, Predictor, load
-from mgdist_edge.text import SENTENCES, TextInput, words
+from mgdist_edge.text import SENTENCES, TextInput
 from tests.benchmarks.setting import parser, table, told
 
 
@@ -86,10 +86,14 @@ def main(options: argparse.Namespace) -> None:
         print("appended / full, and of the same with the time in LiteRT's calls alone.")
 
 
-def golden(predictor: Predictor) -> list[str]:
-    """Return the texts of the golden examples."""
+def _fitted(predictor: Predictor) -> TextInput:
     (fitted,) = predictor.bundle.manifest.inputs.values()
     assert isinstance(fitted, TextInput), "the bundle reads one text"
+    return fitted
+
+
+def golden(predictor: Predictor) -> list[str]:
+    """Return the texts of the golden examples."""
     return [str(example.raws[ONLY_INPUT]) for example in predictor.bundle.golden.examples]
 
 
@@ -109,9 +113,8 @@ def documents(predictor: Predictor, texts: list[str], sentences: int, count: int
     for place in range(0, 7 * count, 7):
         chosen = [closed[(place + each) % len(closed)] for each in range(sentences + 1)]
         before, after = " ".join(chosen[:-1]), " ".join(chosen)
-        if chosen[-1] not in chosen[:-1] and _read(predictor, after) - _read(predictor, before) == len(
-            words(chosen[-1], lowercase=True)
-        ):
+        new = sum(_fitted(predictor).units(chosen[-1])[1])
+        if chosen[-1] not in chosen[:-1] and _read(predictor, after) - _read(predictor, before) == new:
             yield before, after
 
 
