@@ -55,7 +55,7 @@ def weights(path: Path) -> Weights:
     raw = path.read_bytes()
     model = read(raw)
     values: Counter[str] = Counter()
-    scales = _scales(model)
+    scales = scales_of_blocks(model)
     for tensor in _constants(model):
         if tensor.type in TYPES and tensor.buffer not in scales:
             values[TYPES[tensor.type]] += prod(map(int, tensor.shape))
@@ -128,7 +128,7 @@ def _constants(model: schema.ModelT) -> Iterator[schema.TensorT]:
     yield from (tensor for tensor in found.values() if is_constant(model, tensor))
 
 
-def _scales(model: schema.ModelT) -> set[int]:
+def scales_of_blocks(model: schema.ModelT) -> set[int]:
     """Return the buffers that hold scales of blocks of other weights."""
     found = set()
     for graph in model.subgraphs:

@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
-from mgdist.compress.flatbuffer import operator_name
+from mgdist.compress.flatbuffer import operator_name, scales_of_blocks
 
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 WEIGHTS = range(1, 9)
@@ -48,25 +48,18 @@ def lstms(model: schema.ModelT) -> Iterator[tuple[schema.SubGraphT, schema.Opera
 
 def forget_unused(model: schema.ModelT) -> None:
     """Leave out the numbers of constants that no operator reads any more."""
+    scales = scales_of_blocks(model)  # which no operator names
     for graph in model.subgraphs:
         read = {int(index) for operator in graph.operators for index in (*operator.inputs, *operator.outputs)}
-        read |= {*map(int, graph.inputs), *map(int, graph.outputs), *_scales(graph)}
+        read |= {*map(int, graph.inputs), *map(int, graph.outputs)}
         for index, tensor in enumerate(graph.tensors):
-            if index not in read:
+            if index not in read and tensor.buffer not in scales:
                 tensor.buffer = 0
     used = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
     used |= {each.buffer for each in model.metadata or ()}
     for place, buffer in enumerate(model.buffers):
         if place not in used:
             buffer.data = None
-
-
-def _scales(graph: schema.SubGraphT) -> Iterator[int]:
-    """Yield the tensors that hold scales of blocks: no operator names them."""
-    for tensor in graph.tensors:
-        details = tensor.quantization.details if tensor.quantization is not None else None
-        if isinstance(details, schema.BlockwiseQuantizationT):
-            yield from (int(details.scales), int(details.zeroPoints))
 
 
 @dataclass
