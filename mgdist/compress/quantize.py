@@ -14,7 +14,7 @@ from mgdist.apart import ApartError, apart, needs
 from mgdist.compress import lstm
 from mgdist.compress.candidate import Layer
 from mgdist.compress.flatbuffer import Weights, operator_name, packed, read, weights
-from mgdist.compress.layers import layers, layers_of
+from mgdist.compress.layers import layers
 from mgdist.errors import ConvertError
 from mgdist.job.compress import Method
 from mgdist.runs import write
@@ -130,19 +130,23 @@ def quantized(
     path: Path, method: Method, formats: Mapping[str, Format], calls: Calls, aware: bool
 ) -> tuple[bytes, tuple[Layer, ...]]:
     """Return a model in another number format, and its layers; better called through ``apart``."""
-    model = read(_rewritten(path, method, formats, calls, aware=aware))
-    lstm.lower(model, _of_lstms(path, method, formats))
+    source = read(path.read_bytes())
+    given = layers(source)
+    model = read(_rewritten(path, given, method, formats, calls, aware=aware))
+    lstm.lower(model, _of_lstms(source, given, method, formats))
     _stamp(model)
     found = layers(model)  # as long as the model has its names
     return packed(model), found
 
 
-def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls: Calls, *, aware: bool) -> bytes:
+def _rewritten(
+    path: Path, found: Sequence[Layer], method: Method, formats: Mapping[str, Format], calls: Calls, *, aware: bool
+) -> bytes:
     from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 
     every = TFLOperationName.ALL_SUPPORTED
-    quantizer, found = Quantizer(str(path)), layers_of(path)
+    quantizer = Quantizer(str(path))
     match method:
         case "float32":
             return path.read_bytes()
@@ -173,10 +177,11 @@ def _rewritten(path: Path, method: Method, formats: Mapping[str, Format], calls:
     return bytes(quantizer.quantize().quantized_model)
 
 
-def _of_lstms(path: Path, method: Method, formats: Mapping[str, Format]) -> list[lstm.Lowered]:
+def _of_lstms(
+    model: schema.ModelT, given: Sequence[Layer], method: Method, formats: Mapping[str, Format]
+) -> list[lstm.Lowered]:
     """Return the format of each LSTM that is one operator, in the order of the model."""
-    model = read(path.read_bytes())
-    named = {scope: layer for layer in layers(model) if layer.operator == lstm.LSTM for scope in layer.scopes}
+    named = {scope: layer for layer in given if layer.operator == lstm.LSTM for scope in layer.scopes}
     found: list[lstm.Lowered] = []
     for graph, operator in lstm.lstms(model):
         layer = named[graph.tensors[operator.outputs[0]].name.decode()]

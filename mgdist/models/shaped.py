@@ -23,7 +23,8 @@ def shaped(network: N, weights: Mapping[str, Tensor]) -> N:
             left = {
                 int(each.removeprefix(f"{name}.").partition(".")[0]) for each in weights if each.startswith(f"{name}.")
             }
-            del part[: len(part) - len(left)]
+            if left:  # an encoder that is given nothing at all is refused below
+                del part[: len(part) - len(left)]
     for name, value in weights.items():
         room, _, leaf = name.rpartition(".")
         module = network.get_submodule(room)

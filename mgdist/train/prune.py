@@ -5,6 +5,7 @@ Legend: R rows of an embedding, C numbers of a row.
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -162,28 +163,29 @@ def _quality(job: Job, dataset: Dataset, weights: Path) -> float:
 
 def sensed(network: Network, job: Job, dataset: Dataset) -> Worth:
     """Return how much each output of each layer matters for the loss of training examples, evenly chosen."""
-    rows = np.linspace(0, len(dataset.train) - 1, min(EXAMPLES, len(dataset.train))).astype(np.int64)
     effects = Effects(network.eval())
-    for start in range(0, len(rows), TOGETHER):
-        some = batch(dataset.train, rows[start : start + TOGETHER])
+    for told, _ in _losses(network, job, dataset, EXAMPLES):
         network.zero_grad()
-        told = loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0)
         told.backward()  # type: ignore[no-untyped-call]
         effects.add()
     return effects.worth
 
 
 def _harm(network: Network, job: Job, dataset: Dataset) -> float:
-    """Return the loss of some training examples, evenly chosen."""
-    rows = np.linspace(0, len(dataset.train) - 1, min(TRIED, len(dataset.train))).astype(np.int64)
+    """Return the loss of some training examples."""
     network.eval()
-    total = 0.0
     with torch.no_grad():
-        for start in range(0, len(rows), TOGETHER):
-            some = batch(dataset.train, rows[start : start + TOGETHER])
-            told = loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0)
-            total += float(told) * len(some)
-    return total / len(rows)
+        found = [(float(told) * count, count) for told, count in _losses(network, job, dataset, TRIED)]
+    total, rows = map(sum, zip(*found, strict=True))
+    return total / rows
+
+
+def _losses(network: Network, job: Job, dataset: Dataset, most: int) -> Iterator[tuple[Float[Tensor, ""], int]]:
+    """Yield the mean loss of a few training examples, and how many they are; so many in all, evenly chosen."""
+    rows = np.linspace(0, len(dataset.train) - 1, min(most, len(dataset.train))).astype(np.int64)
+    for start in range(0, len(rows), TOGETHER):
+        some = batch(dataset.train, rows[start : start + TOGETHER])
+        yield loss(network(some), some, tasks=dataset.tasks, weights=job.loss_weights, smoothing=0.0), len(some)
 
 
 def _tables(job: Job, dataset: Dataset) -> list[tuple[str, str]]:
