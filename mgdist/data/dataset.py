@@ -75,14 +75,23 @@ class Shard:
             return len(self.tagged.first) - 1
         return len(next(iter(self.targets.values())))
 
-    def narrowed(self, places: Mapping[str, Sequence[int]], most: Mapping[str, Mapping[int, int]]) -> "Shard":
+    def narrowed(
+        self,
+        places: Mapping[str, Sequence[int]],
+        most: Mapping[str, Mapping[int, int]],
+        coarser: Mapping[str, Mapping[int, int]],
+    ) -> "Shard":
         """Return the same rows with less of each.
 
         Args:
             places: input -> places of its levels that are read; an input that is not named is not read at all.
             most: input -> place of a level -> units of an example at most.
+            coarser: input -> place of a level -> by how much coarser its raw view is read.
         """
-        inputs = {name: self.inputs[name].narrowed(kept, most.get(name, {})) for name, kept in places.items()}
+        inputs = {
+            name: self.inputs[name].narrowed(kept, most.get(name, {}), coarser.get(name, {}))
+            for name, kept in places.items()
+        }
         ((_, kept), *_) = places.items()
         return replace(self, inputs=inputs, tagged=self.tagged and self.tagged.narrowed(kept))
 

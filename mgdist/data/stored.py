@@ -18,6 +18,7 @@ from mgdist_edge.array import ArrayInput
 from mgdist_edge.image import ImageInput
 from mgdist_edge.series import SeriesInput
 from mgdist_edge.views import Views
+from mgdist_edge.windows import Window
 
 Rows = NDArray[np.int64]
 Vary = Callable[[NDArray[Any], np.random.Generator], NDArray[Any]]
@@ -86,14 +87,16 @@ class Ragged:
             found = [_hidden(units, self.hide, chance) for units in found]
         return tuple(found)
 
-    def narrowed(self, places: Sequence[int], most: Mapping[int, int]) -> "Ragged":
+    def narrowed(self, places: Sequence[int], most: Mapping[int, int], coarser: Mapping[int, int]) -> "Ragged":
         """Return the same examples at some of the levels, and of each only so much.
 
         Args:
             places: of the levels; with one, those that it builds on.
             most: place of a level that reads a raw view -> units of an example at most; the levels that build on it
                 are cut short with it.
+            coarser: of none of them: they were cut once.
         """
+        assert not coarser, "examples of differing length are cut at one scale"
         lengths, first = list(self.lengths), list(self.first)
         ends: list[NDArray[np.int64] | None] = [None] * len(lengths)
         kept: NDArray[np.int64] | None = None
@@ -184,14 +187,21 @@ class Dense:
             finer = len(lengths)
         return tuple(found if self.places is None else [found[place] for place in self.places])
 
-    def narrowed(self, places: Sequence[int], most: Mapping[int, int]) -> "Dense":
-        """Return the same examples at some of the levels; see :meth:`Ragged.narrowed`."""
+    def narrowed(self, places: Sequence[int], most: Mapping[int, int], coarser: Mapping[int, int]) -> "Dense":
+        """Return the same examples at some of the levels; see :meth:`Ragged.narrowed`.
+
+        Args:
+            places: of the levels.
+            most: of none of them: examples of one size are read whole.
+            coarser: place of a level that reads a raw view -> how many of its samples along an axis become one, their
+                mean; its units cover what they did before.
+        """
         assert not most, "examples of one size are read whole"
         if not isinstance(self.cutter, ImageInput | SeriesInput):
             return replace(self, places=tuple(places))
         levels = list(self.cutter.levels.items())
-        fewer = replace(self.cutter, levels=dict(levels[place] for place in places))
-        return replace(self, cutter=fewer, lengths=tuple(self.lengths[place] for place in places))
+        less = replace(self.cutter, levels={levels[p][0]: _coarser(levels[p][1], coarser.get(p, 1)) for p in places})
+        return replace(self, cutter=less, lengths=less.lengths(self.raws[:1]))
 
     def views(self, row: int) -> Views:
         """Return the views of one example, as the device cuts them."""
@@ -224,6 +234,10 @@ def save_dense(folder: Path, raws: NDArray[Any] | None, lengths: Sequence[NDArra
 
 
 Stored = Ragged | Dense
+
+
+def _coarser(window: Window, factor: int) -> Window:
+    return Window(window.length // factor, window.scale and window.scale * factor)
 
 
 def _full(samples: NDArray[Any] | None, lengths: NDArray[np.int32], finer: int, examples: int) -> Units:

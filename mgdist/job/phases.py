@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from mgdist.job.shapes import Shape, shapes
 from mgdist.job.spec import Job
@@ -42,6 +42,7 @@ class Phase:
         heads: weight of the loss of fusion and heads; 0: they do not run.
         auxiliary: level -> weight of the loss of its auxiliary heads; they do not run where it is not named.
         units: level -> units of an example that are read at most.
+        scales: level -> by how much coarser than asked for its raw view is read; not at all where it is not named.
         parts: level -> how much of its encoder runs; all of it where it is not named.
         teacher: share of the loss that looks at a teacher's answers; 0: none is looked at.
         temperature: at which probabilities are compared with the teacher's.
@@ -57,6 +58,7 @@ class Phase:
     heads: float = 1.0
     auxiliary: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, int] = field(default_factory=dict)
+    scales: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
     teacher: float = 0.0
     temperature: float = 1.0
@@ -95,7 +97,7 @@ def _of_strategy(job: Job) -> tuple[Phase, ...]:
             return (*stages, Phase("joint", whole.epochs, whole.lr, names, rates=slow, auxiliary=watched))
         case GrowSpec(steps=steps):
             grown = [
-                Phase(f"grow_{place}", step.epochs, whole.lr, names, units=step.units, parts=_parts(step))
+                replace(whole, name=f"grow_{place}", epochs=step.epochs, **_less(step))
                 for place, step in enumerate(steps, start=1)
             ]
             return (*grown, whole)
@@ -103,11 +105,12 @@ def _of_strategy(job: Job) -> tuple[Phase, ...]:
             assert_never(never)
 
 
-def _parts(step: GrowStepSpec) -> dict[str, Part]:
-    return {
+def _less(step: GrowStepSpec) -> dict[str, Any]:
+    parts = {
         name: Part(step.layers.get(name), step.width.get(name, 1.0))
         for name in dict.fromkeys([*step.layers, *step.width])
     }
+    return {"units": step.units, "scales": step.scale, "parts": parts}
 
 
 def narrowest(job: Job) -> dict[str, float]:

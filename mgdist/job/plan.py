@@ -206,6 +206,7 @@ def _level(job: Job, shape: Shape) -> LevelPlan:
 
 def _phase(job: Job, levels: tuple[LevelPlan, ...], phase: Phase) -> PhasePlan:
     less = [f"{name} {count} units" for name, count in phase.units.items()]
+    less += [f"{name} at 1/{factor} of its size" for name, factor in phase.scales.items()]
     for name, ran in phase.parts.items():
         less += [f"{name} {ran.layers} layers"] if ran.layers is not None else []
         less += [f"{name} {ran.width:g} of its hidden width"] if ran.width < 1 else []
@@ -213,7 +214,7 @@ def _phase(job: Job, levels: tuple[LevelPlan, ...], phase: Phase) -> PhasePlan:
     operations = 0
     for level, shape in runs:
         known = units(job, shape.input) or {}
-        full = shape.spec.samples(shape.axes)
+        full = shape.spec.samples(shape.axes) // phase.scales.get(level.name, 1) ** shape.axes
         runs_of = phase.parts.get(level.name, WHOLE)
         operations += unit_operations(shape, full, runs_of.layers, runs_of.width) * known.get(shape.inner, 1)
     return PhasePlan(

@@ -8,6 +8,7 @@ from mgdist.job.strict import Names, Spec, as_tuple
 
 Count = Annotated[int, Field(ge=1)]
 HiddenShare = Annotated[float, Field(gt=0, lt=1)]
+Coarser = Annotated[int, Field(ge=2)]
 
 
 class JointSpec(Spec):
@@ -41,12 +42,15 @@ class StagedSpec(Spec):
 
 
 class GrowStepSpec(Spec):
-    """One phase in which less of an example is read, or less of the encoders runs."""
+    """One phase in which less of an example is read, or it is read at a coarser scale, or less of the encoders runs."""
 
     epochs: int = Field(1, ge=1)
     """of this phase"""
     units: dict[str, Count] = {}
     """granularity -> units of an example at most; one that reads a raw view: word: 4 reads the first four sentences"""
+    scale: dict[str, Coarser] = {}
+    """granularity -> by how much coarser its raw view is read: image: 2 reads half the size, a quarter of the pixels;
+    of an image, or of a series of one length"""
     layers: dict[str, Count] = {}
     """granularity -> encoder layers that run; of a transformer or an mlp: the others are passed over"""
     width: dict[str, HiddenShare] = {}
@@ -55,11 +59,12 @@ class GrowStepSpec(Spec):
 
 
 class GrowSpec(Spec):
-    """All levels learn, at first from the beginning of each example, or with few or narrow layers; then all with all.
+    """All levels learn, at first from the beginning of each example, coarsely, or with few or narrow layers; then all.
 
-    After Press et al., "Shortformer", 2021 (short first), Gong et al., "Efficient Training of BERT by Progressively
-    Stacking", 2019 (shallow first), and Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", 2016
-    (narrow first): hidden numbers that join later count nothing when they do, so that the network goes on as it was.
+    After Press et al., "Shortformer", 2021 (short first), Tan and Le, "EfficientNetV2: Smaller Models and Faster
+    Training", 2021 (coarse first), Gong et al., "Efficient Training of BERT by Progressively Stacking", 2019 (shallow
+    first), and Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", 2016 (narrow first): hidden
+    numbers that join later count nothing when they do, so that the network goes on as it was.
     """
 
     kind: Literal["grow"]

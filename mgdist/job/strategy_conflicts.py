@@ -47,16 +47,20 @@ def _staged(job: Job, staged: StagedSpec) -> Iterator[Mistake]:
 
 def _grown(job: Job, levels: dict[str, Shape], step: GrowStepSpec, path: str) -> Iterator[Mistake]:
     yield from _known(step.units, levels, f"{path}.units")
+    yield from _known(step.scale, levels, f"{path}.scale")
     yield from _known(step.layers, levels, f"{path}.layers")
     yield from _known(step.width, levels, f"{path}.width")
-    if not step.units and not step.layers and not step.width:
-        yield Mistake(path, "expected units, layers or width, of which there is less; got none of them")
+    if not step.units and not step.scale and not step.layers and not step.width:
+        yield Mistake(path, "expected units, scale, layers or width, of which there is less; got none of them")
     for name in step.units:
         if name in levels and not _can_be_short(job, levels[name]):
             yield Mistake(
                 f"{path}.units.{name}",
                 "expected the first granularity of a text, an audio or a series of differing length; leave it out",
             )
+    for name, factor in step.scale.items():
+        if name in levels:
+            yield from _coarse(job, levels[name], factor, f"{path}.scale.{name}")
     for name, count in step.layers.items():
         encoder = levels[name].spec.encoder if name in levels else None
         if encoder is not None and not isinstance(encoder, MlpSpec | TransformerSpec):
@@ -76,6 +80,20 @@ def _can_be_short(job: Job, shape: Shape) -> bool:
     spec = job.inputs[shape.input]
     ragged = isinstance(spec, TextSpec | AudioSpec) or (isinstance(spec, SeriesSpec) and spec.length is None)
     return ragged and shape.reads == "raw"
+
+
+def _coarse(job: Job, shape: Shape, factor: int, path: str) -> Iterator[Mistake]:
+    """Yield why a level cannot be read coarser for a while: its network has to run along any length."""
+    spec, input = shape.spec, job.inputs[shape.input]
+    dense = isinstance(input, ImageSpec) or (isinstance(input, SeriesSpec) and input.length is not None)
+    if not dense or shape.reads != "raw":
+        yield Mistake(path, "expected a raw view of an image, or of a series of one length; leave it out")
+    elif spec.length % factor:
+        yield Mistake(path, f"expected a divisor of its length {spec.length}; got {factor}")
+    if isinstance(spec.encoder, TransformerSpec) and spec.encoder.positions == "learned":
+        yield Mistake(path, "each place of its transformer has a vector of its own; use positions: none")
+    if "all" in spec.pool:
+        yield Mistake(path, "its pool all gives as many numbers as there are samples; use mean, max or attention")
 
 
 def _known(names: Iterable[str], known: Collection[str], path: str) -> Iterator[Mistake]:

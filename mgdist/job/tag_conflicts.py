@@ -99,11 +99,12 @@ def _learning(job: Job) -> Iterator[Mistake]:
         yield Mistake("train.mixup", "the labels of single samples cannot be mixed; leave it out")
     if isinstance(train.strategy, GrowSpec):
         for place, step in enumerate(train.strategy.steps):
-            if step.units:
-                yield Mistake(
-                    f"train.strategy.steps.{place}.units",
-                    "every sample of an example is labelled, so that all units are read; use layers",
-                )
+            for field in ("units", "scale"):
+                if getattr(step, field):
+                    yield Mistake(
+                        f"train.strategy.steps.{place}.{field}",
+                        "every sample of an example is labelled, so that all are read; use layers",
+                    )
     for name in () if strategy_mistakes(job) else watched(job):
         if name not in read:
             yield Mistake(

@@ -1,7 +1,6 @@
 """From a job to its network: the one place that knows both specs and modules."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import assert_never, cast
 
@@ -215,7 +214,7 @@ def _encoder(spec: Encoder, channels: int, length: int, width: int, dropout: flo
         case MlpSpec(layers=layers):
             return MlpEncoder(channels=channels, width=width, layers=layers, dropout=dropout)
         case ConvSpec():
-            return _conv(spec, channels, length, width, dropout, axes)
+            return _conv(spec, channels, width, dropout, axes)
         case (
             RnnSpec(layers=layers, bidirectional=both)
             | GruSpec(layers=layers, bidirectional=both)
@@ -262,10 +261,8 @@ def _pretrained(spec: PretrainedSpec, length: int, dropout: float) -> Pretrained
     )
 
 
-def _conv(
-    spec: ConvSpec, channels: int, length: int, width: int, dropout: float, axes: int
-) -> ConvEncoder | Conv2dEncoder:
-    encoder = ConvEncoder if axes == 1 else partial(Conv2dEncoder, side=length)
+def _conv(spec: ConvSpec, channels: int, width: int, dropout: float, axes: int) -> ConvEncoder | Conv2dEncoder:
+    encoder = ConvEncoder if axes == 1 else Conv2dEncoder
     return encoder(
         channels=channels,
         width=width,

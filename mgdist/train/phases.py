@@ -74,14 +74,17 @@ def next_lesson(plan: Sequence[Phase], history: Sequence[Epoch], *, stale: bool)
 def narrowed(job: Job, phase: Phase, shard: Shard) -> Shard:
     """Return a split as a phase reads it: only the levels that run, and no more of an example than asked for."""
     levels = shapes(job)
-    if len(phase.levels) == len(levels) and not phase.units:
+    if len(phase.levels) == len(levels) and not phase.units and not phase.scales:
         return shard
     places: dict[str, list[int]] = {}
     most: dict[str, dict[int, int]] = {}
+    coarser: dict[str, dict[int, int]] = {}
     for name in job.inputs:
         for place, shape in enumerate(shape for shape in levels if shape.input == name):
             if shape.name in phase.levels:
                 places.setdefault(name, []).append(place)
             if shape.name in phase.units:
                 most.setdefault(name, {})[place] = phase.units[shape.name]
-    return shard.narrowed(places, most)
+            if shape.name in phase.scales:
+                coarser.setdefault(name, {})[place] = phase.scales[shape.name]
+    return shard.narrowed(places, most, coarser)

@@ -19,6 +19,7 @@ from time import process_time
 from typing import Any
 
 from mgdist.data.dataset import Dataset
+from mgdist.job.image import ImageSpec
 from mgdist.job.load import load
 from mgdist.job.point import at_point, checked
 from mgdist.job.spec import Job
@@ -156,11 +157,18 @@ def strategies(job: Job) -> dict[str, dict[str, Any]]:
         kinds["grow, 4 then 8 sentences"] = {"kind": "grow", "steps": [{"units": {first: n}} for n in (4, 8)]}
     half = max(1, job.train.epochs // 2)
     lengths = {"": job.train.epochs} | ({f", {half} epochs": half} if half < job.train.epochs else {})
-    return {
+    found = {
         f"{name}{told}": {"train.strategy": kind, "train.epochs": epochs}
         for told, epochs in lengths.items()
         for name, kind in kinds.items()
     }
+    if isinstance(job.inputs.get("input"), ImageSpec) and (third := job.train.epochs // 3):
+        scale = {name: 2 for name, level in job.granularities.items() if "all" not in level.pool}
+        grow = {"kind": "grow", "steps": [{"epochs": job.train.epochs - third, "scale": scale}]}
+        found[f"grow, at half the size for {job.train.epochs - third} of {job.train.epochs} epochs"] = {
+            "train.strategy": grow, "train.epochs": third,
+        }  # fmt: skip
+    return found
 
 
 def curve(strategy: str, job: Job, dataset: Dataset, seed: int) -> Curve:

@@ -164,4 +164,4 @@ def test_a_training_recording_is_kept_at_each_speed_and_one_of_them_is_drawn(spo
     assert train.units(np.array([0]))[0].mask.sum() == 1 + (2000 - 200) // 80
     raw, fitted = dataset.train.raw(0)["input"], dataset.inputs["input"]
     np.testing.assert_array_equal(train.views(0).samples[0], fitted.views(raw).samples[0])
-    assert train.narrowed([0], {}).versions == 3
+    assert train.narrowed([0], {}, {}).versions == 3

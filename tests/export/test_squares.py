@@ -44,7 +44,7 @@ def given(path: Path, samples: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
 def test_a_square_gives_what_torch_gives_with_few_transpositions_and_in_integers_too(kind: str, tmp_path: Path):
     torch.manual_seed(0)
     made = {"layers": 1, "kernels": [3], **KINDS[kind]}
-    level = Level(encoder=Conv2dEncoder(channels=CHANNELS, width=32, side=SIDE, **made), pools=[MeanPool()])
+    level = Level(encoder=Conv2dEncoder(channels=CHANNELS, width=32, **made), pools=[MeanPool()])
     with torch.no_grad():
         for _ in range(20):
             level(torch.randn(4, SIDE**2, CHANNELS), torch.ones(4, SIDE**2))

@@ -48,12 +48,16 @@ GROW = "train.strategy.steps.0"
         ),
         (
             {"train__strategy": {"kind": "grow", "steps": [{}]}},
-            f"{GROW}: expected units, layers or width, of which there is less; got none of them",
+            f"{GROW}: expected units, scale, layers or width, of which there is less; got none of them",
         ),
         (
             {"train__strategy": {"kind": "grow", "steps": [{"units": {"sentence": 1}}]}},
             f"{GROW}.units.sentence: expected the first granularity of a text, an audio or a series of differing "
             "length; leave it out",
+        ),
+        (
+            {"train__strategy": {"kind": "grow", "steps": [{"scale": {"word": 2}}]}},
+            f"{GROW}.scale.word: expected a raw view of an image, or of a series of one length; leave it out",
         ),
         (
             {"train__strategy": {"kind": "grow", "steps": [{"layers": {"word": 1}}]}},

@@ -75,8 +75,7 @@ def test_the_plan_counts_what_reads_the_states_of_a_sample() -> None:
         ),
         (
             {"train": {"strategy": {"kind": "grow", "steps": [{"units": {"moment": 2}}]}}},
-            "train.strategy.steps.0.units: every sample of an example is labelled, so that all units are read; "
-            "use layers",
+            "train.strategy.steps.0.units: every sample of an example is labelled, so that all are read; use layers",
         ),
         (
             {

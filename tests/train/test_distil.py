@@ -127,7 +127,7 @@ def student(small: tuple[Job, Dataset], tmp_path_factory: pytest.TempPathFactory
 def test_a_batch_carries_the_answers_of_its_rows_also_where_less_is_read(student: tuple[Job, Dataset]) -> None:
     _, data = student
     rows = np.array([7, 0, 3, 3])
-    for shard in (data.train, data.train.narrowed({"input": [0]}, {})):
+    for shard in (data.train, data.train.narrowed({"input": [0]}, {}, {})):
         found = batch(shard, rows).to("cpu").taught["answer"]
         assert np.array_equal(found.numpy(), np.asarray(data.train.taught["answer"])[rows])
     assert isinstance(data.train.taught["answer"], np.memmap)

@@ -1,5 +1,7 @@
 """Strategies over raw views: a coarse look at an image is cut, batched and run alone."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +11,8 @@ from mgdist.data.batches import batch
 from mgdist.data.dataset import Dataset
 from mgdist.data.prepare import prepare as prepare_data
 from mgdist.job.phases import phases
-from mgdist.job.point import checked
+from mgdist.job.plan import plan
+from mgdist.job.point import as_document, checked
 from mgdist.job.spec import Job
 from mgdist.train.phases import narrowed
 from mgdist.train.prepare import prepare
@@ -69,6 +72,56 @@ def test_a_coarse_stage_is_cheap_and_the_whole_learns_after_it(images: tuple[Job
     assert coarse < fine / 2 < whole / 2
     assert history[-1].phase == "joint"
     assert max(epoch.quality for epoch in history if epoch.phase == "joint") > 0.85
+
+
+def test_growing_reads_the_same_units_coarser_for_less(images: tuple[Job, Dataset]) -> None:
+    steps = [{"epochs": 2, "scale": {"patch": 2}}]
+    job, data = moved(images[0], train__strategy={"kind": "grow", "steps": steps}), images[1]
+    coarse, whole = phases(job)
+    rows = np.arange(7)
+    (patch, image), (fine, same) = (batch(narrowed(job, phase, data.train), rows).levels for phase in (coarse, whole))
+    assert patch.samples is not None
+    assert fine.samples is not None
+    squares = fine.samples.reshape(-1, 2, 2, 2, 2)  # of each unit, rows and columns by twos
+    assert np.allclose(patch.samples[..., 0], squares.mean((2, 4)).reshape(len(squares), 4), atol=1e-6)
+    assert np.array_equal(patch.owners, fine.owners)
+    assert image.samples is not None
+    assert np.array_equal(image.samples, same.samples)
+
+    history = prepare(job, data).run().history
+    cost = [each.flops - before for each, before in zip(history, [0, *(e.flops for e in history)], strict=False)]
+    assert cost[0] < cost[-1] / 2
+    assert [each.phase for each in history[:3]] == ["grow_1", "grow_1", "joint"]
+    assert max(epoch.quality for epoch in history[2:]) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("level", "scale", "expected"),
+    [
+        ({}, {"patch": 3}, "scale.patch: expected a divisor of its length 4; got 3"),
+        ({}, {"image": 2}, "scale.image: its pool all gives as many numbers as there are samples; use mean, max or"),
+        (
+            {"encoder": {"kind": "transformer"}},
+            {"patch": 2},
+            "scale.patch: each place of its transformer has a vector of its own; use positions: none",
+        ),
+    ],
+)
+def test_what_cannot_run_along_fewer_samples_is_refused(
+    images: tuple[Job, Dataset], level: dict[str, Any], scale: dict[str, int], expected: str
+) -> None:
+    document = as_document(images[0])
+    document["granularities"]["patch"] |= level
+    document["train"]["strategy"] = {"kind": "grow", "steps": [{"scale": scale}]}
+    (mistake,) = checked(document)[1]
+    assert f"{mistake.path}: {mistake.message}".startswith(f"train.strategy.steps.0.{expected}")
+
+
+def test_a_plan_counts_what_a_coarse_phase_costs(images: tuple[Job, Dataset]) -> None:
+    job = moved(images[0], train__strategy={"kind": "grow", "steps": [{"scale": {"patch": 2}}]})
+    coarse, joint = plan(job).phases
+    assert coarse.less == "patch at 1/2 of its size"
+    assert coarse.operations < joint.operations / 2
 
 
 def test_samples_of_images_are_mixed(images: tuple[Job, Dataset]) -> None:

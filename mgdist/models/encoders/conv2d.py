@@ -1,6 +1,7 @@
 """Neighbouring samples of an image: convolutions along two axes."""
 
 from collections.abc import Sequence
+from math import isqrt
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,7 +18,6 @@ class Conv2dEncoder(nn.Module):
     Args:
         channels: C of what it reads.
         width: D of each state; a multiple of 2 ** (stages - 1).
-        side: samples along each side of a unit, which come row by row.
         layers: convolutions of each stage, at least 1.
         kernels: filter widths in samples along each side, side by side; odd, so that a unit keeps its size.
         stages: each after the first halves both sides and doubles the width, up to D.
@@ -33,7 +33,6 @@ class Conv2dEncoder(nn.Module):
         *,
         channels: int,
         width: int,
-        side: int,
         layers: int,
         kernels: Sequence[int],
         stages: int = 1,
@@ -44,7 +43,6 @@ class Conv2dEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.side = side
         self.stages = stages_of(
             axes=2,
             channels=channels,
@@ -62,7 +60,8 @@ class Conv2dEncoder(nn.Module):
     def forward(
         self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
-        """Return the states row by row, zero where masked, and their mask."""
-        square = (len(x), self.side, self.side)
+        """Return the states row by row, zero where masked, and their mask; S is a square, and comes row by row."""
+        side = isqrt(x.shape[1])
+        square = (len(x), side, side)
         grid, seen = through(self.stages, x.view(*square, -1).permute(0, 3, 1, 2), mask.view(*square).unsqueeze(1))
         return grid.permute(0, 2, 3, 1).flatten(1, 2), seen.flatten(1)

@@ -80,7 +80,7 @@ def test_halving_keeps_the_largest_real_sample_even_below_zero():
 
 def test_two_axes_are_pytorchs_convolutions_over_the_square():
     torch.manual_seed(0)
-    encoder = Conv2dEncoder(channels=3, width=4, side=6, layers=1, kernels=[3], stages=2)
+    encoder = Conv2dEncoder(channels=3, width=4, layers=1, kernels=[3], stages=2)
     samples = torch.randn(2, 36, 3)
     image = samples.view(2, 6, 6, 3).permute(0, 3, 1, 2)
     first, second = (stage.layers[0].filters[0] for stage in encoder.stages)
@@ -95,7 +95,7 @@ def test_two_axes_are_pytorchs_convolutions_over_the_square():
 def test_what_is_masked_of_a_square_never_changes_its_states(norm: str | None, side: int):
     torch.manual_seed(0)
     encoder = Conv2dEncoder(
-        channels=3, width=8, side=side, layers=2, kernels=[3, 1], stages=3, depthwise=True, residual=True, norm=norm
+        channels=3, width=8, layers=2, kernels=[3, 1], stages=3, depthwise=True, residual=True, norm=norm
     )
     mask = torch.ones(3, side, side)
     mask[0, 3:] = 0
@@ -116,7 +116,7 @@ def test_what_is_masked_of_a_square_never_changes_its_states(norm: str | None, s
 @pytest.mark.parametrize("residual", [True, False])
 def test_a_mask_that_hides_nothing_changes_nothing(norm: str | None, residual: bool):
     torch.manual_seed(0)
-    encoder = Conv2dEncoder(channels=3, width=8, side=5, layers=2, kernels=[3], stages=2, residual=residual, norm=norm)
+    encoder = Conv2dEncoder(channels=3, width=8, layers=2, kernels=[3], stages=2, residual=residual, norm=norm)
     other, samples, mask = deepcopy(encoder), torch.randn(4, 25, 3), torch.ones(4, 25)
     for training in (True, False):
         states, seen = encoder.train(training)(samples, mask)
