@@ -28,7 +28,7 @@ check: install
 install: .venv/installed
 
 # torch comes first and alone: asked for together with the rest, pip may choose a build for GPUs.
-.venv/installed: constraints.txt pyproject.toml edge/pyproject.toml
+.venv/installed: constraints.txt pyproject.toml edge/pyproject.toml edge/setup.py edge/mgdist_edge/_lookup.c
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ./edge --editable ".[dev]"

@@ -37,7 +37,7 @@ while [ $# -gt 0 ]; do
 done
 
 require_all() {
-    [ -n "$wheel" ] || stop "--wheel: expected the file of mgdist-edge's wheel; got none; make one: pip wheel --no-deps ./edge"
+    [ -n "$wheel" ] || stop "--wheel: expected the file of mgdist-edge's wheel; got none; make one: MGDIST_EDGE_PURE=1 pip wheel --no-deps ./edge"
     [ -n "$key" ] || stop "--key: expected the public key that signs bundles; got none; make one: mgdist keys new"
     for file in "$wheel" "$key" ${bundle:+"$bundle"}; do
         [ -f "$file" ] || stop "$file: expected a file; got none; check the path"

@@ -69,7 +69,7 @@ def wheel(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     # fmt: off
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", built, source],
-                   check=True, capture_output=True)
+                   check=True, capture_output=True, env=os.environ | {"MGDIST_EDGE_PURE": "1"})
     (file,) = built.glob("mgdist_edge-*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", unpacked, file],
                    check=True, capture_output=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mgdist_edge import chunks
 from mgdist_edge.chunks import stranger
 from mgdist_edge.errors import InputError
 from mgdist_edge.reader import Reader
@@ -12,6 +13,15 @@ from mgdist_edge.text import LONGEST, PADDING, UNKNOWN, TextInput, words
 from mgdist_edge.windows import Window
 
 KNOWN = {word: place for place, word in enumerate([PADDING, UNKNOWN, "a", "b", "c", "d", "e", "f", "."])}
+
+
+@pytest.fixture(params=["in C", "in Python"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How words are looked up; both answer alike."""
+    if request.param == "in Python":
+        monkeypatch.setattr(chunks, "Lookup", None)
+    elif chunks.Lookup is None:
+        pytest.skip("mgdist_edge was installed without its part in C")
 
 
 def reading(order: int = 1, **levels: int) -> TextInput:
@@ -154,11 +164,12 @@ def test_chunks_are_cut_as_sentences_are(levels: dict[str, int]) -> None:
             np.testing.assert_array_equal(one, other)
         read += len(here.lengths[0])
     assert read >= 400
-    assert len(fitted.chunks) > 100
+    assert chunks.Lookup is not None or len(fitted.chunks) > 100
 
 
 def test_chunks_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mgdist_edge.chunks._MOST", 3)
+    monkeypatch.setattr(chunks, "_MOST", 3)
+    monkeypatch.setattr(chunks, "Lookup", None)  # which remembers none
     fitted = reading(word=4, sentence=4)
     for text in ("a b. c", "d, e", "a b. c"):
         fitted.views(text)

@@ -82,7 +82,11 @@ def install(root: Path, *arguments: str | Path) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ((), "--wheel: expected the file of mgdist-edge's wheel; got none; make one: pip wheel --no-deps ./edge"),
+        (
+            (),
+            "--wheel: expected the file of mgdist-edge's wheel; got none; make one: MGDIST_EDGE_PURE=1 pip wheel "
+            "--no-deps ./edge",
+        ),
         (("--wheel", "{pub}"), "--key: expected the public key that signs bundles; got none; make one: mgdist keys"),
         (("--wheel",), "--wheel: expected a value; got none"),
         (("--now", "x"), "expected --wheel, --key, --bundle or --source; got --now"),
