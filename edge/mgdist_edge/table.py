@@ -23,7 +23,7 @@ from mgdist_edge.cells import PARTS, category_of, moment_of, number_of
 from mgdist_edge.errors import InputError
 from mgdist_edge.fields import Fields
 from mgdist_edge.levels import levels_json, read_levels
-from mgdist_edge.table_fields import MOST_ROWS, CategoryField, Field, NumberField, read_field, texts_of, wrong
+from mgdist_edge.table_fields import MOST_ROWS, CategoryField, Field, read_field, texts_of, wrong
 from mgdist_edge.views import Views
 from mgdist_edge.windows import Window
 
@@ -203,7 +203,7 @@ def kind_of(field: Field) -> str:
     """Say what a field's column holds: ``number``, ``category`` or ``date``."""
     if field.part is not None:
         return "date"
-    return "number" if isinstance(field, NumberField) else "category"
+    return "category" if isinstance(field, CategoryField) else "number"
 
 
 def cells_of(column: Cells, kind: str, missing: frozenset[str]) -> list[Any]:

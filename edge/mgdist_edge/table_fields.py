@@ -1,14 +1,14 @@
 """One field of a table: which ids it has, and how a cell becomes an id and a value.
 
-Every field owns consecutive ids. The first is that of a missing cell; a number has one more; categories have one for
-those that were not seen often enough, and one each.
+Every field owns consecutive ids. The first is that of a missing cell; a number has one more; categories, and numbers
+that are told apart by their value, have one for those that were not seen often enough, and one each.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,7 +193,42 @@ class CategoryField:
         return {"kind": "category", "column": self.column, "part": self.part, "categories": list(self.categories)}
 
 
-Field = NumberField | CategoryField
+@dataclass(frozen=True)
+class ValueField:
+    """A number of which some values have a vector of their own, such as the amounts that a law names.
+
+    Attributes:
+        column: where it stands.
+        values: those with a vector of their own; others share one.
+    """
+
+    column: str
+    values: tuple[float, ...]
+    part: ClassVar[None] = None
+
+    @property
+    def rows(self) -> int:
+        """Ids of the field: missing, another value, each value."""
+        return 2 + len(self.values)
+
+    @cached_property
+    def _places(self) -> dict[float, int]:
+        return {value: 2 + place for place, value in enumerate(self.values)}
+
+    def sample(self, first: int, number: float | None) -> tuple[float, float]:
+        """Return id and value of one number."""
+        return float(first if number is None else first + self._places.get(number, 1)), 1.0
+
+    def samples(self, first: int, numbers: Sequence[float | None]) -> NDArray[np.float32]:
+        """Return id and value of each number, (R, 2)."""
+        return np.array([self.sample(first, number) for number in numbers], np.float32).reshape(-1, 2)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a manifest holds."""
+        return {"kind": "value", "column": self.column, "values": list(self.values)}
+
+
+Field = NumberField | CategoryField | ValueField
 
 
 def _far(number: float) -> InputError:
@@ -218,8 +253,14 @@ def read_field(fields: Fields) -> Field:
             if len(set(names)) != len(names):
                 raise wrong(fields, "categories", "different ones", "one twice")
             return CategoryField(column, part, names)
+        case "value":
+            values = _numbers(fields.many("values", least=0, most=MOST_ROWS))
+            if len(set(values)) != len(values):
+                raise wrong(fields, "values", "different ones", "one twice")
+            return ValueField(column, values)
         case kind:
-            raise BundleError(f"{fields.where}.kind: expected number or category; got {kind!r}; upgrade mgdist-edge")
+            known = "number, category or value"
+            raise BundleError(f"{fields.where}.kind: expected {known}; got {kind!r}; upgrade mgdist-edge")
 
 
 def _read_scale(fields: Fields) -> Scale:

@@ -158,7 +158,8 @@ class Connection:
             self._reached.set_exception(error)
         except Exception as error:  # noqa: BLE001 - whatever Ray says, one line reaches the user in wait()
             where = self.address or "embedded Ray"
-            wrapped = ClusterError(f"{where}: Ray does not start: {named_line(error)}")
+            advice = "" if self.address else "; free memory and cores of this machine, and submit the job again"
+            wrapped = ClusterError(f"{where}: Ray does not start: {named_line(error)}{advice}")
             wrapped.__cause__ = error
             self._reached.set_exception(wrapped)
         else:

@@ -38,6 +38,10 @@ class TableSpec(Spec):
     pieces: int = Field(0, ge=0, le=256)
     """fields more for each number: how far it has come through so many pieces of its range, from quantile to quantile
     (Gorishniy et al., piecewise linear encoding, 2022); 0: none"""
+    exact: Names = ()
+    """numeric columns of which each value that is frequent has a vector of its own too, as a category has: amounts that
+    mean something by themselves, which trees single out, such as 0, a fee or the limit of a tax; min_count and most say
+    which are frequent"""
     scales: dict[str, Scale] = Field(default_factory=dict)
     """another scale for some of the numeric columns"""
     min_count: int = Field(2, ge=1)
@@ -65,6 +69,7 @@ class TableSpec(Spec):
             raise ValueError(f"expected each column in a group; {alone[0]} is in none; put it into one")
         if self.groups is not None and (more := [n for n in grouped if n not in named]):
             raise ValueError(f"groups: {more[0]} is not in numeric, categorical or dates; name it there")
-        if unread := [column for column in self.scales if column not in self.numeric]:
-            raise ValueError(f"scales.{unread[0]}: expected a column of numeric; it is none; leave it out")
+        for field, columns in (("scales", self.scales), ("exact", self.exact)):
+            if unread := [column for column in columns if column not in self.numeric]:
+                raise ValueError(f"{field}.{unread[0]}: expected a column of numeric; it is none; leave it out")
         return self

@@ -8,7 +8,7 @@ import pytest
 from mgdist_edge.errors import BundleError, InputError
 from mgdist_edge.fields import Fields
 from mgdist_edge.table import TableInput, read_table
-from mgdist_edge.table_fields import CategoryField, NumberField, Quantiles, Standard
+from mgdist_edge.table_fields import CategoryField, NumberField, Quantiles, Standard, ValueField
 from mgdist_edge.views import pad
 from mgdist_edge.windows import Window
 
@@ -17,12 +17,15 @@ GAIN = NumberField("gain", None, Quantiles((0.0, 10.0, 20.0), (-1.0, 0.0, 3.0)))
 WORK = CategoryField("work", None, ("private", "state"))
 MONTH = CategoryField("when", "month", ("1", "2"))
 YEAR = NumberField("when", "year", Standard(2020.0, 2.0))
+EXACT = ValueField("gain", (15.0, 0.0, -0.1, 1e21))
 GROUPED = {"group": Window(4, 1), "row": Window(3, None)}
 ROW: dict[str, Any] = {"age": 50, "gain": 15, "work": "state", "when": "2024-02-03"}
 
 
 def table(**levels: Window) -> TableInput:
-    return TableInput({"person": (AGE, WORK), "rest": (GAIN, MONTH, YEAR)}, levels or GROUPED, ("", "?"), ("zip",))
+    return TableInput(
+        {"person": (AGE, WORK), "rest": (GAIN, MONTH, YEAR, EXACT)}, levels or GROUPED, ("", "?"), ("zip",)
+    )
 
 
 def row(**changed: object) -> dict[str, object]:
@@ -30,19 +33,25 @@ def row(**changed: object) -> dict[str, object]:
 
 
 def test_every_field_has_ids_of_its_own_behind_padding() -> None:
-    # missing, number | missing, unknown, private, state | missing, number | missing, unknown, 1, 2 | missing, number
-    assert table().rows == 1 + 2 + 4 + 2 + 4 + 2
-    assert table().read(ROW).tolist() == [[2, 1], [6, 1], [8, 1.5], [12, 1], [14, 2]]
+    # missing, number | missing, unknown, private, state | missing, number | missing, unknown, 1, 2 | missing, number |
+    # missing, another, 15, 0, -0.1, 1e21
+    assert table().rows == 1 + 2 + 4 + 2 + 4 + 2 + 6
+    assert table().read(ROW).tolist() == [[2, 1], [6, 1], [8, 1.5], [12, 1], [14, 2], [17, 1]]
     assert table().columns == ("age", "work", "gain", "when")
 
 
 def test_a_missing_cell_has_an_id_of_its_own() -> None:
     found = table().read(row(age=None, work="?", gain=float("nan"), when=""))
-    assert found.tolist() == [[1, 1], [3, 1], [7, 1], [9, 1], [13, 1]]
+    assert found.tolist() == [[1, 1], [3, 1], [7, 1], [9, 1], [13, 1], [15, 1]]
 
 
 def test_an_unseen_category_is_unknown() -> None:
     assert table().read(row(work="never seen", when="2024-07-03"))[[1, 3]].tolist() == [[4, 1], [10, 1]]
+
+
+def test_a_number_is_told_apart_by_its_value() -> None:
+    gains = (15, "15.0", 0, -0.0, -0.1, 1e21, 15.5, None)
+    assert [table().read(row(gain=gain))[5, 0] for gain in gains] == [17, 17, 18, 18, 19, 20, 16, 15]
 
 
 def test_quantiles_end_at_the_outermost_knots() -> None:
@@ -61,17 +70,17 @@ def test_columns_may_be_arrays() -> None:
     columns = {"age": np.array([50.0, np.nan]), "gain": np.array([15, 0]), "work": np.array(["state", "x"])}
     found = table().rows_of({**columns, "when": ["2024-02-03", None]})
     np.testing.assert_array_equal(found[0], table().read(ROW))
-    assert found[1, :, 0].tolist() == [1, 4, 8, 9, 13]
+    assert found[1, :, 0].tolist() == [1, 4, 8, 9, 13, 18]
 
 
 @pytest.mark.parametrize(
     "levels",
     [
         GROUPED,
-        {"group": Window(3, 1)},
-        {"row": Window(5, 1)},
+        {"group": Window(4, 1)},
+        {"row": Window(6, 1)},
         {"row": Window(9, 1)},
-        {"group": Window(3, 1), "row": Window(6, 1)},
+        {"group": Window(4, 1), "row": Window(7, 1)},
     ],
 )
 def test_one_row_has_the_views_of_a_batch(levels: dict[str, Window]) -> None:
@@ -87,10 +96,10 @@ def test_one_row_has_the_views_of_a_batch(levels: dict[str, Window]) -> None:
 
 
 def test_units_are_groups_and_then_the_row() -> None:
-    assert [lengths.tolist() for lengths in table().lengths] == [[2, 3], [2]]
+    assert [lengths.tolist() for lengths in table().lengths] == [[2, 4], [2]]
     assert table().channels == {"group": 2}
-    whole = table(group=Window(3, 1), row=Window(5, 1))
-    assert [lengths.tolist() for lengths in whole.lengths] == [[2, 3], [5]]
+    whole = table(group=Window(4, 1), row=Window(6, 1))
+    assert [lengths.tolist() for lengths in whole.lengths] == [[2, 4], [6]]
     assert whole.channels == {"group": 2, "row": 2}
 
 
@@ -157,7 +166,7 @@ def test_a_manifest_gives_the_same_table() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s["levels"]["group"].update(length=2), ".levels.group.length: expected at least 3; got 2"),
+        (lambda s: s["levels"]["group"].update(length=2), ".levels.group.length: expected at least 4; got 2"),
         (lambda s: s["levels"]["group"].update(scale=2), ".levels.group.scale: expected 1 or null; got 2"),
         (lambda s: s.update(levels={}), ".levels: expected one or more of group, row in this order; got []"),
         (lambda s: s.update(groups={}), ".groups: expected at least one group; got none"),
@@ -173,6 +182,10 @@ def test_a_manifest_gives_the_same_table() -> None:
         (
             lambda s: s["groups"]["person"][1].update(categories=["a", "a"]),
             ".groups.person.1.categories: expected different ones; got one twice",
+        ),
+        (
+            lambda s: s["groups"]["rest"][3].update(values=[1, 1.0]),
+            ".groups.rest.3.values: expected different ones; got one twice",
         ),
         (
             lambda s: s["groups"]["person"][0]["scale"].update(std=0),
@@ -195,5 +208,7 @@ def test_a_wrong_manifest_is_refused(change: Callable[[dict[str, Any]], object],
 
 
 def test_a_newer_kind_of_field_is_refused() -> None:
-    with pytest.raises(BundleError, match=r"kind: expected number or category; got 'hash'; upgrade mgdist-edge$"):
+    with pytest.raises(
+        BundleError, match=r"kind: expected number, category or value; got 'hash'; upgrade mgdist-edge$"
+    ):
         read_table(manifest(lambda s: s["groups"]["rest"][0].update(kind="hash")))

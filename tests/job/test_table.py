@@ -18,6 +18,10 @@ from mgdist.job.table import TableSpec
             {"numeric": ["a"], "scales": {"b": "quantile"}},
             "scales.b: expected a column of numeric; it is none; leave it out",
         ),
+        (
+            {"numeric": ["a"], "categorical": ["b"], "exact": ["b"]},
+            "exact.b: expected a column of numeric; it is none; leave it out",
+        ),
         ({"numeric": ["a"], "groups": {"x": ["a"], "y": ["a"]}}, "expected each column in one group; got a twice"),
         (
             {"numeric": ["a"], "groups": {"x": []}},

@@ -146,6 +146,7 @@ def test_rows_become_the_same_samples() -> None:
         )
         for age in range(10, 60)
     ]
+    rows += [test_table.row(gain=gain) for gain in (0, -0.0, -0.1, 1e21, 15.0, "15.00", 15.5, None)]
     rows += [test_table.row(when=when) for when in ("1999-12-31T23:59Z", "2024-02-29 05:06:07.5+02:30", "")]
     compare([(fitted, each) for each in rows])  # type: ignore[misc]
 

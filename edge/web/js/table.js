@@ -62,7 +62,7 @@ export function tableViews(input, raw) {
 function sampledCell({ missing }, field, first, cell) {
   try {
     if (field.part === null) {
-      return sampled(field, first, field.kind === "number" ? numberOf(cell, missing) : categoryOf(cell, missing));
+      return sampled(field, first, kindOf(field) === "number" ? numberOf(cell, missing) : categoryOf(cell, missing));
     }
     const part = momentOf(cell, missing)?.[field.part] ?? null;
     return sampled(field, first, part !== null && field.kind === "category" ? Math.trunc(part) : part);

@@ -1,7 +1,7 @@
 // One field of a table: which ids it has, and how a cell becomes an id and a value.
 //
-// Every field owns consecutive ids. The first is that of a missing cell; a number has one more; categories have one for
-// those that were not seen often enough, and one each.
+// Every field owns consecutive ids. The first is that of a missing cell; a number has one more; categories, and numbers that
+// are told apart by their value, have one for those that were not seen often enough, and one each.
 
 import { PARTS } from "./cells.js";
 import { BundleError, InputError } from "./errors.js";
@@ -19,17 +19,18 @@ const FURTHEST = 1e6;
  * @typedef {Standard | Quantiles | Piece} Scale what brings a number near to 0.
  *
  * @typedef {object} Field
- * @property {"number" | "category"} kind
+ * @property {"number" | "category" | "value"} kind
  * @property {string} column where it stands.
  * @property {number | null} part which part of the column's date; null where it holds none.
  * @property {Scale | null} scale of a number.
- * @property {Map<string, number> | null} categories those with a vector of their own, and the place of each.
+ * @property {Map<string | number, number> | null} own categories or values with a vector of their own, and their places.
  * @property {number} rows ids of the field.
  */
 
 /** Say what a field's column holds. @param {Field} field */
 export function kindOf(field) {
-  return field.part !== null ? "date" : field.kind;
+  if (field.part !== null) return "date";
+  return field.kind === "category" ? "category" : "number";
 }
 
 /**
@@ -42,7 +43,7 @@ export function kindOf(field) {
  */
 export function sampled(field, first, value) {
   if (value === null) return [first, 1];
-  if (field.categories) return [first + (field.categories.get(String(value)) ?? 1), 1];
+  if (field.own) return [first + (field.own.get(field.kind === "value" ? value : String(value)) ?? 1), 1];
   const found = scaled(/** @type {Scale} */ (field.scale), Number(value));
   if (!(Math.abs(found) < FURTHEST)) {
     const expected = `a number within ${FURTHEST} standard deviations of the training rows`;
@@ -74,17 +75,20 @@ function scaled(scale, number) {
  */
 export function readField(fields) {
   const column = fields.text("column");
-  const named = fields.values.part == null ? null : fields.text("part");
-  const part = named === null ? null : PARTS.findIndex((each) => each === named);
-  if (part === -1) throw wrong(fields, "part", `one of ${PARTS.join(", ")}`, `'${named}'`);
-  const kind = fields.oneOf("kind", /** @type {const} */ (["number", "category"]));
+  const told = fields.values.part == null ? null : fields.text("part");
+  const part = told === null ? null : PARTS.findIndex((each) => each === told);
+  if (part === -1) throw wrong(fields, "part", `one of ${PARTS.join(", ")}`, `'${told}'`);
+  const kind = fields.oneOf("kind", /** @type {const} */ (["number", "category", "value"]));
   if (kind === "number") {
-    return { kind, column, part, scale: readScale(fields.inner("scale")), categories: null, rows: 2 };
+    return { kind, column, part, scale: readScale(fields.inner("scale")), own: null, rows: 2 };
   }
-  const names = fields.many("categories", 0, MOST_ROWS, (listed, place) => listed.text(place));
-  const categories = new Map(names.map((name, place) => [name, 2 + place]));
-  if (categories.size !== names.length) throw wrong(fields, "categories", "different ones", "one twice");
-  return { kind, column, part, scale: null, categories, rows: 2 + names.length };
+  const listing = kind === "value" ? "values" : "categories";
+  const named = fields.many(listing, 0, MOST_ROWS, (listed, place) =>
+    kind === "value" ? listed.number(place) : listed.text(place),
+  );
+  const own = new Map(named.map((each, place) => [each, 2 + place]));
+  if (own.size !== named.length) throw wrong(fields, listing, "different ones", "one twice");
+  return { kind, column, part, scale: null, own, rows: 2 + named.length };
 }
 
 /**

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import NormalDist
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,16 @@ from mgdist.job.table import TableSpec
 from mgdist_edge.cells import PARTS
 from mgdist_edge.errors import InputError
 from mgdist_edge.table import Cells, TableInput, cells_of
-from mgdist_edge.table_fields import MOST_ROWS, CategoryField, Field, NumberField, Piece, Quantiles, Standard
+from mgdist_edge.table_fields import (
+    MOST_ROWS,
+    CategoryField,
+    Field,
+    NumberField,
+    Piece,
+    Quantiles,
+    Standard,
+    ValueField,
+)
 from mgdist_edge.windows import Window
 
 KNOTS = 101
@@ -25,6 +35,7 @@ OUTERMOST = 1e-3
 """Quantile that the outermost knots count as, 3.1 standard deviations from the middle."""
 
 Columns = Mapping[str, Cells]
+_Cell = TypeVar("_Cell", str, float)
 
 
 def fit_table(
@@ -82,6 +93,7 @@ def _fit(values: Columns, column: str, kind: str, spec: TableSpec, missing: froz
         case "number":
             found = [_fit_number(column, None, cells, spec.scales.get(column, spec.scale))]
             found += _pieces(column, cells, spec.pieces)
+            found += [_fit_values(column, cells, spec)] if column in spec.exact else []
         case "category":
             found = [_fit_categories(column, None, cells, spec)]
         case _:
@@ -147,10 +159,25 @@ def _fit_categories(
     column: str, part: str | None, cells: Sequence[str | None], spec: TableSpec, least: int | None = None
 ) -> CategoryField | None:
     """Return the field of a column of categories, the most frequent first; None where all rows say the same."""
-    counts = Counter(cell for cell in cells if cell is not None)
-    frequent = sorted((-count, name) for name, count in counts.items() if count >= (least or spec.min_count))
-    field = CategoryField(column, part, tuple(name for _, name in frequent[: spec.most]))
+    field = CategoryField(column, part, _frequent(cells, least or spec.min_count, spec.most))
     return field if len({field.sample(0, cell) for cell in set(cells)}) > 1 else None
+
+
+def _fit_values(column: str, cells: Sequence[float | None], spec: TableSpec) -> ValueField:
+    """Return the field of the values of a column of numbers, the most frequent first."""
+    values = _frequent(cells, spec.min_count, spec.most)
+    if not values:
+        raise DataError(
+            f"data.input.exact: {column}: expected numbers that {spec.min_count} rows share; got none; leave it out"
+        )
+    return ValueField(column, values)
+
+
+def _frequent(cells: Sequence[_Cell | None], least: int, most: int) -> tuple[_Cell, ...]:
+    """Return what at least so many cells say, the most frequent first, and no more than ``most``."""
+    counts = Counter(cell for cell in cells if cell is not None)
+    found = sorted((-count, cell) for cell, count in counts.items() if count >= least)
+    return tuple(cell for _, cell in found[:most])
 
 
 def _fit_dates(column: str, cells: Sequence[tuple[float, ...] | None], spec: TableSpec) -> list[Field | None]:
@@ -211,7 +238,7 @@ def _information(table: TableInput, values: Columns, targets: NDArray[np.generic
 
     rows = np.random.default_rng(seed).permutation(len(targets))[:LOOKED_AT]
     samples = table.rows_of({column: _picked(values[column], rows) for column in table.columns})
-    categories = np.array([isinstance(field, CategoryField) for field in table.fields])
+    categories = np.array([not isinstance(field, NumberField) for field in table.fields])
     numbers = np.where(samples[..., 0] == samples[..., 0].max(0), samples[..., 1], 0)  # missing counts as the mean
     features = np.where(categories, samples[..., 0], numbers)
     measure = mutual_info_classif if targets.dtype.kind in "iub" else mutual_info_regression

@@ -8,7 +8,7 @@ from mgdist.data.fitting.table import fit_table
 from mgdist.errors import DataError
 from mgdist.job.table import TableSpec
 from mgdist_edge.table import TableInput
-from mgdist_edge.table_fields import CategoryField, NumberField, Piece
+from mgdist_edge.table_fields import CategoryField, NumberField, Piece, ValueField
 from mgdist_edge.windows import Window
 
 ROWS = 200
@@ -70,6 +70,22 @@ def test_categories_are_the_frequent_ones_and_rarer_ones_are_unknown() -> None:
     assert len(fit(min_count=1).fields[2].categories) == 2 + 40
 
 
+def test_frequent_values_of_a_number_have_a_vector_each_beside_it() -> None:
+    gains = [(0, 7688.0, 0.5, None, row + 0.25)[row % 5] for row in range(ROWS)]
+    fitted = fit({**VALUES, "gain": gains}, exact=("gain",))
+    age, gain, exact, *_ = fitted.fields
+    assert (gain.column, type(gain)) == ("gain", NumberField)
+    assert isinstance(exact, ValueField)
+    assert exact.values == (0.0, 0.5, 7688.0), "as often each, so the smallest first"
+    samples = fitted.rows_of({name: {**VALUES, "gain": gains}[name] for name in fitted.columns})[:5, 2]
+    first = 1 + age.rows + gain.rows
+    assert samples.tolist() == [[first + place, 1] for place in (2, 4, 3, 0, 1)]
+    for row in range(5):
+        raw = {**{name: VALUES[name][row] for name in ("age", "work", "when")}, "gain": gains[row]}
+        assert fitted.read(raw)[2].tolist() == samples[row].tolist()
+    assert fit({**VALUES, "gain": gains}, exact=("gain",), most=1).fields[2].rows == 3
+
+
 def test_a_date_is_read_in_the_parts_that_vary() -> None:
     fields = [field for field in fit().fields if field.column == "when"]
     assert [field.part for field in fields] == ["month", "day", "weekday", "elapsed"]
@@ -102,6 +118,11 @@ CONSTANT = "expected a column that varies; all rows are alike; leave it out"
         ({"age": [1.0] * ROWS}, {}, f"data.input: age: {CONSTANT}"),
         ({"age": [float("nan")] * ROWS}, {}, f"data.input: age: {CONSTANT}"),
         ({"age": [1.0, 1e200] * (ROWS // 2)}, {}, "data.input: age: expected numbers below 1e150; got 1e+200"),
+        (
+            {},
+            {"exact": ("age",)},
+            "data.input.exact: age: expected numbers that 2 rows share; got none; leave it out",
+        ),
         ({"work": ["a"] * ROWS}, {}, f"data.input: work: {CONSTANT}, or make min_count smaller"),
         ({"when": ["2024-01-01"] * ROWS}, {}, f"data.input: when: {CONSTANT}"),
         ({"age": ["old"] * ROWS}, {"numeric": ("age",)}, "data.input: age, row 1: expected a number; got 'old'"),
