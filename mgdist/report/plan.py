@@ -1,17 +1,21 @@
 """What ``mgdist check`` prints: the job, resolved."""
 
+from collections.abc import Iterator
 from typing import Literal, assert_never
 
 from rich.console import Console
 from rich.table import Table
 
+from mgdist.job.data import InputSpec
 from mgdist.job.device import size_line
 from mgdist.job.encoders import Encoder, Pool
 from mgdist.job.plan import PhasePlan, Plan
 from mgdist.job.prune import aware_tuning, fine_tuning
 from mgdist.job.shapes import shapes
 from mgdist.job.spec import Job
+from mgdist.job.table import TableSpec
 from mgdist.job.task import columns_of
+from mgdist.job.text import TextSpec
 from mgdist.job.train import AutoSpec, DeepSpeedSpec, Engine, TorchSpec
 
 ALWAYS = ("layers", "kernel", "heads", "expansion", "bidirectional")
@@ -23,10 +27,10 @@ def show(plan: Plan, console: Console) -> None:
     job = plan.job
     console.print(_levels(plan))
     lines = [
-        *(f"embedding     {rows:,} rows at most x {width}, {rows * width:,} parameters" for rows, width in plan.tables),
+        *_embeddings(plan),
         f"fusion, head  {', '.join([job.model.fusion, *filter(None, [job.model.norm, _hidden(job)])])}, "
         f"{plan.fusion + plan.head:,} parameters for {plan.outputs} outputs or more",
-        f"in all        {plan.parameters:,} parameters at most",
+        f"in all        {plan.parameters:,} parameters{_bound(*job.inputs.values())}",
         "weights       " + ", ".join(f"{method} {size_line(size)}" for method, size in plan.sizes.items()),
         f"device        {_device(job)}",
         f"split         {_split(job)}",
@@ -39,6 +43,17 @@ def show(plan: Plan, console: Console) -> None:
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _embeddings(plan: Plan) -> Iterator[str]:
+    read = [spec for spec in plan.job.inputs.values() if isinstance(spec, TextSpec | TableSpec)]
+    for (rows, width), spec in zip(plan.tables, read, strict=True):
+        yield f"embedding     {rows:,} rows{_bound(spec)} x {width}, {rows * width:,} parameters"
+
+
+def _bound(*read: InputSpec) -> str:
+    """Say what the data may change about a number: which categories there are, it alone knows."""
+    return " and those of the data's categories" if any(isinstance(spec, TableSpec) for spec in read) else " at most"
 
 
 def _levels(plan: Plan) -> Table:

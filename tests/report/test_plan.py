@@ -50,6 +50,14 @@ def test_the_sum_of_the_parameters_is_the_plans() -> None:
     assert f"in all        {plan(small()).parameters:,} parameters at most" in shown()
 
 
+def test_of_a_table_the_data_tells_how_many_categories_there_are() -> None:
+    table = {"data__input": {"kind": "table", "numeric": ["n"], "categorical": ["c"]}, "model__embedding": {}}
+    row = {"row": {"length": 9, "encoder": {"kind": "none"}, "pool": ["all"]}}
+    lines = shown(**table, granularities=row)
+    assert "embedding     6 rows and those of the data's categories x 16, 96 parameters" in lines
+    assert any(line.startswith("in all ") and line.endswith("those of the data's categories") for line in lines)
+
+
 def test_what_the_device_allows_is_told_in_its_units() -> None:
     assert "device        no limits; accuracy may drop by 0.01" in shown(compress__max_accuracy_drop=0.01)
     lines = shown(device__max_size="2 MB", device__max_latency="20 ms", device__max_memory="120 MB")
