@@ -29,7 +29,7 @@ from mgdist.job.mistakes import Mistake
 from mgdist.job.pretrained import pretrained_mistakes
 from mgdist.job.prune_conflicts import aware_mistakes, prune_mistakes
 from mgdist.job.series import SeriesSpec, series_mistakes
-from mgdist.job.shapes import shapes
+from mgdist.job.shapes import shapes, shortest_unit
 from mgdist.job.spec import Job
 from mgdist.job.split_conflicts import split_mistakes
 from mgdist.job.strategy_conflicts import regularising_mistakes, strategy_mistakes
@@ -61,7 +61,14 @@ def conflicts(job: Job) -> list[Mistake]:
     found += [*_forecast(job), *strategy_mistakes(job), *regularising_mistakes(job), *pretrained_mistakes(job)]
     found += [*split_mistakes(job), *head_mistakes(job)]
     found += [*ensemble_mistakes(job), *distil_mistakes(job)]
-    found += [*_long(job), *tag_mistakes(job), *prune_mistakes(job), *aware_mistakes(job), *exit_mistakes(job)]
+    found += [
+        *_padded(job),
+        *_long(job),
+        *tag_mistakes(job),
+        *prune_mistakes(job),
+        *aware_mistakes(job),
+        *exit_mistakes(job),
+    ]
     for level in shapes(job):
         path, spec = f"granularities.{level.name}", level.spec
         found += [*_encoder(path, spec, level.states, level.axes), *_pools(path, spec, level.states)]
@@ -179,6 +186,11 @@ def _conv(path: str, conv: ConvSpec, length: int, width: int, wide: str) -> Iter
             f"the filters of layer {conv.layers} span {span} samples, and a unit has {length}; "
             "make dilation or layers smaller, or length larger",
         )
+    elif conv.sides(length)[-1][-1] < 1:
+        yield Mistake(
+            f"{path}.encoder.padding",
+            f"valid leaves nothing of a unit of {length} samples; use same, or fewer layers or narrower filters",
+        )
     if length < 2 ** (conv.stages - 1):
         yield Mistake(
             f"{path}.encoder.stages",
@@ -191,6 +203,22 @@ def _conv(path: str, conv: ConvSpec, length: int, width: int, wide: str) -> Iter
         )
     elif len(conv.filters) > width >> (conv.stages - 1):
         yield Mistake(wide, f"expected a number for each of {len(conv.filters)} kernels in every stage; got {width}")
+
+
+def _padded(job: Job) -> Iterator[Mistake]:
+    """Convolutions without padding need units of which something is left."""
+    for shape in shapes(job):
+        conv, shortest = shape.spec.encoder, shortest_unit(job, shape)
+        if not isinstance(conv, ConvSpec) or conv.padding == "same":
+            continue
+        path = f"granularities.{shape.name}.encoder.padding"
+        if shortest is None:
+            yield Mistake(path, "units may be too short for valid; use same, or an image or a series of one length")
+        elif conv.sides(shortest)[-1][-1] < 1 <= conv.sides(shape.spec.length)[-1][-1]:
+            yield Mistake(
+                path,
+                f"valid leaves nothing of the last unit, of {shortest} samples; use same, or a length that divides all",
+            )
 
 
 def _pools(path: str, level: LevelSpec, width: int) -> Iterator[Mistake]:

@@ -20,7 +20,6 @@ from mgdist.job.encoders import (
     PretrainedSpec,
     RnnSpec,
     TransformerSpec,
-    halved,
 )
 
 
@@ -86,15 +85,14 @@ def encoder_cost(
 
 def _conv(spec: ConvSpec, channels: int, width: int, length: int, axes: int) -> tuple[int, int]:
     parameters = operations = 0
-    for stage in range(spec.stages):
-        length = halved(length) if stage else length
+    for stage, sides in enumerate(spec.sides(length)):
         wide = width >> (spec.stages - 1 - stage)
-        count = linear(channels, wide) if spec.residual and channels != wide else 0
+        project = linear(channels, wide) if spec.residual and channels != wide else 0
+        parameters, operations = parameters + project, operations + int(sides[0] ** axes) * project
         into = wide if spec.residual else channels
-        for layer in range(spec.layers):
-            count += _filters(spec, wide if layer else into, wide, axes)
-            count += 2 * wide if spec.norm else 0
-        parameters, operations = parameters + count, operations + int(length**axes) * count
+        for layer, side in enumerate(sides[:-1]):
+            count = _filters(spec, wide if layer else into, wide, axes) + (2 * wide if spec.norm else 0)
+            parameters, operations = parameters + count, operations + int(side**axes) * count
         channels = wide
     return parameters, operations
 

@@ -71,6 +71,9 @@ class ConvSpec(Spec):
     dilation: int = Field(1, ge=1, le=4)
     """how much further apart a filter's samples stand in each layer than in the one before; 2 sees far along a long
     series (Bai et al., 2018)"""
+    padding: Literal["same", "valid"] = "same"
+    """same: zeros stand beyond the ends of a unit, which keeps its length; valid: each layer keeps only those states
+    whose filters see nothing but samples of the unit; of images and of series of one length"""
     depthwise: bool = False
     """each channel by itself, then all channels of each sample: fewer weights (Chollet, "Xception", 2017)"""
     residual: bool = False
@@ -83,6 +86,25 @@ class ConvSpec(Spec):
     def filters(self) -> tuple[int, ...]:
         """The filter widths that stand side by side."""
         return self.kernels or (self.kernel,)
+
+    def lost(self, layer: int) -> int:
+        """Return how many states a layer, from 0, takes off each end of a unit."""
+        return self.dilation**layer * (max(self.filters) // 2) if self.padding == "valid" else 0
+
+    def sides(self, length: int) -> list[list[int]]:
+        """Return the states along an axis before each layer of each stage, and behind the last one.
+
+        Args:
+            length: samples of the unit along that axis.
+        """
+        found = []
+        for stage in range(self.stages):
+            left = [halved(length) if stage else length]
+            for layer in range(self.layers):
+                left.append(left[-1] - 2 * self.lost(layer))
+            found.append(left)
+            length = left[-1]
+        return found
 
 
 class RecurrentSpec(Spec):
@@ -193,10 +215,8 @@ class LevelSpec(Spec):
 
     def states(self, axes: int = 1) -> int:
         """Return S', how many states a full unit has: a strided encoder makes fewer than there are samples."""
-        side = self.length
-        for _ in range(self.encoder.stages - 1 if isinstance(self.encoder, ConvSpec) else 0):
-            side = halved(side)
-        return int(side**axes)
+        side = self.encoder.sides(self.length)[-1][-1] if isinstance(self.encoder, ConvSpec) else self.length
+        return int(max(0, side) ** axes)
 
     def unit_width(self, channels: int, model_width: int, axes: int = 1) -> int:
         """Return W, how many numbers a unit's vector has.

@@ -153,6 +153,22 @@ def units(job: Job, name: str) -> dict[str, int] | None:
             assert_never(never)
 
 
+def shortest_unit(job: Job, shape: Shape) -> int | None:
+    """Return the samples along an axis of the shortest unit of a level; None where examples differ, or groups do."""
+    known, windows = units(job, shape.input), job.windows_of(shape.input)
+    spec = job.inputs[shape.input]
+    if known is None or isinstance(spec, TableSpec):
+        return None
+    length = shape.spec.length
+    if not isinstance(spec, SeriesSpec):
+        return length
+    place = list(windows).index(shape.inner)
+    chain = chains(windows.values())[place]
+    assert spec.length is not None, "units are known"
+    samples = -(-spec.length // chain.scale) if chain else known[list(windows)[place - 1]]
+    return samples % length or length
+
+
 @lru_cache(maxsize=4096)
 def unit_operations(shape: Shape, samples: int, layers: int | None = None, share: float = 1.0) -> int:
     """Return the multiply-adds of one unit of a level.

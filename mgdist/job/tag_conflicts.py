@@ -77,6 +77,11 @@ def _states(shape: Shape) -> Iterator[Mistake]:
             f"granularities.{shape.name}.encoder.stages",
             f"a label needs a state of each sample, and {encoder.stages} stages halve them; use 1",
         )
+    if isinstance(encoder, ConvSpec) and encoder.padding == "valid":
+        yield Mistake(
+            f"granularities.{shape.name}.encoder.padding",
+            "a label needs a state of each sample, and valid leaves out those at the ends; use same",
+        )
 
 
 def _unread(shape: Shape) -> Iterator[Mistake]:

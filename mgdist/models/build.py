@@ -270,6 +270,7 @@ def _conv(spec: ConvSpec, channels: int, width: int, dropout: float, axes: int) 
         kernels=spec.filters,
         stages=spec.stages,
         dilation=spec.dilation,
+        valid=spec.padding == "valid",
         depthwise=spec.depthwise,
         residual=spec.residual,
         norm=spec.norm,

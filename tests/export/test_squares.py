@@ -20,10 +20,11 @@ SIDE, CHANNELS = 14, 3
 KINDS = {
     "residual": {"stages": 3, "layers": 2, "residual": True, "norm": "batch"},
     "plain": {"stages": 2},
+    "valid": {"stages": 2, "kernels": [5, 3], "valid": True, "residual": True, "norm": "batch"},
     "depthwise": {"stages": 2, "kernels": [3, 5], "depthwise": True, "norm": "batch"},
     "layer": {"norm": "layer"},
 }
-SLOW = ("plain", "depthwise", "layer")
+SLOW = ("plain", "valid", "depthwise", "layer")
 
 
 @needs("litert_torch")

@@ -23,6 +23,7 @@ class ConvEncoder(nn.Module):
         kernels: filter widths in samples, side by side; odd, so that a unit keeps its length.
         stages: each after the first halves the number of states and doubles their width, up to D.
         dilation: a filter's samples stand ``dilation ** layer`` apart.
+        valid: each layer leaves out the states whose filters see beyond a unit's ends; real samples stand first.
         depthwise: each channel by itself, then all channels of each sample.
         residual: add each layer's input to its output; what comes into a stage is projected first where it must be.
         norm: of each layer: over the batch, or over the channels of each sample.
@@ -38,6 +39,7 @@ class ConvEncoder(nn.Module):
         kernels: Sequence[int],
         stages: int = 1,
         dilation: int = 1,
+        valid: bool = False,
         depthwise: bool = False,
         residual: bool = False,
         norm: Norm | None = None,
@@ -52,6 +54,7 @@ class ConvEncoder(nn.Module):
             layers=layers,
             kernels=kernels,
             dilation=dilation,
+            valid=valid,
             depthwise=depthwise,
             residual=residual,
             norm=norm,
@@ -61,6 +64,6 @@ class ConvEncoder(nn.Module):
     def forward(
         self, x: Float[Tensor, "N S C"], mask: Float[Tensor, "N S"]
     ) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
-        """Return the states, zero where masked, and their mask; T is S, halved by each stage after the first."""
+        """Return the states, zero where masked, and their mask; T is S, halved by stages, and less if valid."""
         row, seen = through(self.stages, x.unsqueeze(1).permute(0, 3, 1, 2), mask[:, None, None])
         return row.permute(0, 2, 3, 1).squeeze(1), seen[:, 0, 0]

@@ -22,6 +22,7 @@ class Conv2dEncoder(nn.Module):
         kernels: filter widths in samples along each side, side by side; odd, so that a unit keeps its size.
         stages: each after the first halves both sides and doubles the width, up to D.
         dilation: a filter's samples stand ``dilation ** layer`` apart.
+        valid: each layer leaves out the states whose filters see beyond a unit's ends; real samples stand first.
         depthwise: each channel by itself, then all channels of each sample.
         residual: add each layer's input to its output; what comes into a stage is projected first where it must be.
         norm: of each layer: over the batch, or over the channels of each sample.
@@ -37,6 +38,7 @@ class Conv2dEncoder(nn.Module):
         kernels: Sequence[int],
         stages: int = 1,
         dilation: int = 1,
+        valid: bool = False,
         depthwise: bool = False,
         residual: bool = False,
         norm: Norm | None = None,
@@ -51,6 +53,7 @@ class Conv2dEncoder(nn.Module):
             layers=layers,
             kernels=kernels,
             dilation=dilation,
+            valid=valid,
             depthwise=depthwise,
             residual=residual,
             norm=norm,

@@ -46,13 +46,14 @@ def stages_of(
     layers: int,
     kernels: Sequence[int],
     dilation: int,
+    valid: bool,
     depthwise: bool,
     residual: bool,
     norm: Norm | None,
     dropout: float,
 ) -> nn.ModuleList:
     """Return the stages: width D at the last one, half of it before, and so on; all but the first halve the axes."""
-    made = nn.ModuleList()
+    made, reach = nn.ModuleList(), max(kernels) // 2 if valid else 0
     for stage in range(stages):
         wide = width >> (stages - 1 - stage)
         first = wide if residual else channels
@@ -68,6 +69,7 @@ def stages_of(
                             for kernel, share in zip(kernels, shares(wide, len(kernels)), strict=True)
                         ],
                         norm=_norm(norm, wide),
+                        lost=(dilation**layer * reach if axes == 2 else 0, dilation**layer * reach),
                         residual=residual,
                         dropout=dropout,
                     )
@@ -100,7 +102,7 @@ class Stage(nn.Module):
             x, mask = self.halving(x, mask)
         x = x if self.project is None else masked(self.project(x), mask)
         for layer in self.layers:
-            x = layer(x, mask)
+            x, mask = layer(x, mask)
         return x, mask
 
 
@@ -110,24 +112,43 @@ class Layer(nn.Module):
     Args:
         filters: each (N, C, H, W) -> a share of the width.
         norm: of the channels and a mask.
+        lost: states that are left out at each end of both axes, those whose filters see beyond it; real samples stand
+            before all masked ones.
         residual: add what came in (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016).
         dropout: share of the numbers dropped in training.
     """
 
-    def __init__(self, *, filters: Sequence[nn.Module], norm: nn.Module | None, residual: bool, dropout: float) -> None:
+    def __init__(
+        self,
+        *,
+        filters: Sequence[nn.Module],
+        norm: nn.Module | None,
+        lost: tuple[int, int],
+        residual: bool,
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.filters = nn.ModuleList(filters)
         self.norm = norm
+        self.lost = lost
         self.residual = residual
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Grid, mask: Mask | None) -> Tensor:
-        """Return the states. Without the mask the next layer would see this one's bias behind a unit's end."""
+    def forward(self, x: Grid, mask: Mask | None) -> tuple[Tensor, Tensor | None]:
+        """Return the states and their mask. Without it the next layer would see this one's bias behind a unit's end."""
         seen = [filter(x) for filter in self.filters]
         y = seen[0] if len(seen) == 1 else torch.cat(seen, 1)
+        if any(self.lost):
+            x, y = self._inner(x), self._inner(y)
+            down, across = self.lost
+            mask = None if mask is None else mask[:, :, 2 * down :, 2 * across :]  # the last sample that a filter sees
         y = y if self.norm is None else self.norm(y, mask)
         y = self.dropout(y.relu())
-        return masked(x + y if self.residual else y, mask)
+        return masked(x + y if self.residual else y, mask), mask
+
+    def _inner(self, x: Tensor) -> Tensor:
+        down, across = self.lost
+        return x[:, :, down : x.shape[2] - down, across : x.shape[3] - across]
 
 
 class Halving(nn.Module):

@@ -90,6 +90,38 @@ def test_two_axes_are_pytorchs_convolutions_over_the_square():
     assert seen.tolist() == [[1.0] * 9] * 2
 
 
+def test_valid_filters_see_nothing_but_samples():
+    torch.manual_seed(0)
+    encoder = ConvEncoder(channels=3, width=4, layers=2, kernels=[5, 3], dilation=2, residual=True, valid=True).eval()
+    lengths = torch.tensor([20, 14, 13, 12, 3, 0])
+    mask = (torch.arange(20) < lengths[:, None]).float()
+    samples = torch.randn(len(lengths), 20, 3)
+    states, seen = encoder(samples, mask)
+    assert seen.sum(1).tolist() == [8, 2, 1, 0, 0, 0], "of 2 + 4 samples at each end none are left"
+    assert states[seen == 0].abs().sum() == 0
+    for place, length in enumerate(lengths[:3].tolist()):
+        alone, _ = encoder(samples[place : place + 1, :length], torch.ones(1, length))
+        assert torch.allclose(states[place, : length - 12], alone[0], atol=1e-6)
+    first, second = (layer.filters for layer in encoder.stages[0].layers)
+    row = encoder.stages[0].project(samples[:1].permute(0, 2, 1).unsqueeze(2))
+    for filters, far in ((first, 1), (second, 2)):
+        wide, narrow = (F.conv2d(row, each.weight, each.bias, dilation=far) for each in filters)
+        seen_by = torch.cat([wide, narrow[..., far:-far]], 1)
+        row = row[..., 2 * far : -2 * far] + seen_by.relu()
+    assert torch.allclose(states[0], row[0, :, 0].T, atol=1e-6)
+
+
+def test_valid_filters_see_nothing_but_a_square():
+    torch.manual_seed(0)
+    encoder = Conv2dEncoder(channels=3, width=4, layers=1, kernels=[3], valid=True)
+    image = torch.randn(2, 3, 6, 6)
+    states, seen = encoder(image.flatten(2).transpose(1, 2), torch.ones(2, 36))
+    (only,) = encoder.stages[0].layers[0].filters
+    expected = F.conv2d(image, only.weight, only.bias).relu()
+    assert torch.allclose(states, expected.flatten(2).transpose(1, 2), atol=1e-6)
+    assert seen.tolist() == [[1.0] * 16] * 2
+
+
 @pytest.mark.parametrize("norm", ["batch", "layer", None])
 @pytest.mark.parametrize("side", [5, 4])
 def test_what_is_masked_of_a_square_never_changes_its_states(norm: str | None, side: int):
