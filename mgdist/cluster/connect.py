@@ -12,9 +12,9 @@ import socket
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -33,12 +33,20 @@ SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     # An actor that asks for notices of cloud providers; a process less to start.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # The controller of a training works in our process, whose log is its own.
+    "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
     # Ray gives its workers a low priority (15); here they are what the machine is for.
     "RAY_worker_niceness": "0",
     # `ray.init` would wait for as many workers as there are cores, and Ray Train, which sets variables, uses none.
     "RAY_prestart_worker_first_driver": "0",
 }
 """What Ray takes from the environment only. It is set while there is a connection."""
+SPARE = ("start_log_monitor",)
+"""Ray's own methods, of the pinned version, which start what an embedded Ray does without: a process that brings what
+workers print to drivers, which we do not want. Where Ray lacks one, nothing breaks."""
+SPARE_ALONE = (*SPARE, "start_monitor", "start_api_server")
+"""Without a dashboard too what asks for more nodes, which else tells it how many there are; and its own server, which
+Ray starts all the same, and waits for."""
 TOUCHED = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_GCS_SERVER_PORT", "PYTHONBREAKPOINT")
 """What else changes in the environment: how we let ourselves in, and what Ray sets by itself."""
 PLACE = Path("/tmp")
@@ -175,16 +183,17 @@ class Connection:
         # find a second one they give up: a search would wait for ever for the workers of its next trial.
         own = {"RAY_GCS_SERVER_PORT": str(port), "RAY_ADDRESS": f"127.0.0.1:{port}"}
         _settle({**_token(self.folder / "token"), **own})
-        return _initialise(
-            address="local",
-            num_cpus=self.cpus,
-            include_dashboard=self.dashboard,
-            dashboard_host="127.0.0.1",
-            dashboard_port=free_port(),
-            object_store_memory=OBJECT_STORE,
-            _node_ip_address="127.0.0.1",
-            _temp_dir=str(self.folder),
-        )
+        with _without(SPARE if self.dashboard else SPARE_ALONE):
+            return _initialise(
+                address="local",
+                num_cpus=self.cpus,
+                include_dashboard=self.dashboard,
+                dashboard_host="127.0.0.1",
+                dashboard_port=free_port(),
+                object_store_memory=OBJECT_STORE,
+                _node_ip_address="127.0.0.1",
+                _temp_dir=str(self.folder),
+            )
 
     def _joined(self, address: str) -> Cluster:
         host, port = _split(address)
@@ -227,6 +236,21 @@ def _settle(more: Mapping[str, str]) -> None:
     # Ray may have been imported before, or connected to another cluster: it reads these once.
     Config.initialize("")
     AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _without(names: Sequence[str]) -> Iterator[None]:
+    """Have a node of Ray that starts in the block leave out some steps."""
+    from ray._private.node import Node
+
+    kept = {name: getattr(Node, name) for name in names if hasattr(Node, name)}
+    for name in kept:
+        setattr(Node, name, lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        for name, step in kept.items():
+            setattr(Node, name, step)
 
 
 def _initialise(**options: Any) -> Cluster:

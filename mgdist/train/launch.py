@@ -34,7 +34,7 @@ from mgdist.models.shaped import shaped
 from mgdist.runs import write
 from mgdist.train import checkpoint, group
 from mgdist.train.checkpoint import Resumed
-from mgdist.train.course import WAITS, Course
+from mgdist.train.course import WAITS, Course, Failure
 from mgdist.train.deepspeed_engine import unusable
 from mgdist.train.events import METRICS, append, nobody, note
 from mgdist.train.failures import causes, failure_of
@@ -50,6 +50,8 @@ from mgdist.train.trainer import QuickTrainer, Trainer, kind, patient, scaling
 MODEL, TRAINED, ERRORS, STATE, BOARD = "model.safetensors", "trained.json", "error.log", "ray", "tensorboard"
 KEPT = 2
 """Checkpoints, so that there is one before a damaged one."""
+WORD = 1.0
+"""Seconds that who watched a lost worker has to tell why: we may hear of the loss before it does."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _persistently(
         except ray.train.TrainingFailedError as error:
             with suppress(OSError), (folder / ERRORS).open("a") as file:  # a full disk may be what it tells of
                 file.write("".join(traceback.format_exception(error)))
-            failure, said = failure_of(causes(error), _lines(folder)[lines:])
+            failure, said = _why(error, folder, lines)
             whole = [path.name for path in checkpoints(folder) if checkpoint.is_whole(path)]
             try:
                 course, told = course.after(failure, said, whole, course.of(job))
@@ -161,6 +163,16 @@ def _persistently(
         else:
             assert result.checkpoint is not None, "every epoch reports one"
             return Path(result.checkpoint.path)
+
+
+def _why(error: Exception, folder: Path, lines: int) -> tuple[Failure, str]:
+    """Return what ended a training, from its error and from the events behind so many lines; see :func:`failure_of`."""
+    until = time.monotonic() + WORD
+    while True:
+        failure, said = failure_of(causes(error), _lines(folder)[lines:])
+        if failure != "lost" or time.monotonic() > until:
+            return failure, said
+        time.sleep(0.05)
 
 
 def begun(job: Job, dataset: Path, folder: Path) -> Course:

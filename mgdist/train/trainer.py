@@ -1,5 +1,7 @@
 """Ray's trainer, where its ways do not fit: how many workers there is room for, and what starts beside them."""
 
+import asyncio
+import logging
 import os
 import threading
 import time
@@ -11,7 +13,9 @@ from typing import Any
 import ray
 from ray.train import ScalingConfig
 from ray.train.torch import TorchTrainer
+from ray.train.v2._internal.execution.controller import TrainController
 from ray.train.v2._internal.execution.scaling_policy import ElasticScalingPolicy
+from ray.train.v2._internal.execution.worker_group import WorkerGroup
 
 from mgdist.errors import TrainError
 from mgdist.job.train import TrainSpec
@@ -152,20 +156,57 @@ class Room(ElasticScalingPolicy):  # type: ignore[misc]
         return min(possible, int(left / needed + 1e-6))
 
 
+class _Group(WorkerGroup):  # type: ignore[misc]
+    """Workers whose controller is no actor."""
+
+    def _init_train_context_on_workers(self, workers: list[Any], sync_actor: Any, given: dict[str, list[Any]]) -> None:
+        common = {
+            "train_run_context": self._train_run_context,
+            "synchronization_actor": sync_actor,
+            "storage_context": self._storage_context,
+            "worker_callbacks": self._worker_callbacks_to_propagate,
+            "controller_actor": None,  # they would ask it for the checkpoints so far, which nobody does
+        }
+        told = [
+            worker.actor.init_train_context.remote(
+                distributed_context=worker.distributed_context,
+                **common,
+                **{name: each[number] for name, each in given.items()},
+            )
+            for number, worker in enumerate(workers)
+        ]
+        ray.get(told)
+        self._decorate_worker_log_file_paths(workers)
+
+
+class _Controller(TrainController):  # type: ignore[misc]
+    worker_group_cls = _Group
+
+
 class Trainer(TorchTrainer):  # type: ignore[misc]
-    """Ray's trainer, with room for the driver."""
+    """Ray's trainer, with room for the driver, whose controller works in this process.
+
+    As an actor it would be one process more that imports Ray and torch, for which the workers have to wait. Ctrl-C
+    stays ours too: Ray would end the process without a word, with exit code 1, and go on doing so after the training.
+    """
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         if self.scaling_config.elasticity_enabled:
             given["scaling_policy"] = Room(self.scaling_config)
-        return super()._initialize_and_run_controller(**given)
+        logging.getLogger("ray.train").setLevel(logging.CRITICAL)  # what went wrong is told by the result
+        controller = _Controller(**given)
+        loop = asyncio.new_event_loop()  # not asyncio.run, which keeps Ctrl-C from what blocks
+        try:
+            loop.run_until_complete(controller.run())
+        finally:
+            loop.close()
+        return controller.get_result()
 
 
 class QuickTrainer(Trainer):
     """Starts sooner: without the actors that serve Ray's data sets, clean up after a trial, and ask for more nodes.
 
-    Where nodes are to come, the workers' placement group asks for them by itself. Ctrl-C stays ours: Ray would
-    end the process without a word, with exit code 1, and go on doing so after the training.
+    Where nodes are to come, the workers' placement group asks for them by itself.
     """
 
     SPARE = ("DatasetsCallback", "PlacementGroupCleanerCallback")
@@ -175,9 +216,6 @@ class QuickTrainer(Trainer):
         # Ray's own methods, of the pinned version. Where another one lacks them, all actors start, and nothing breaks.
         callbacks = super()._create_default_callbacks()
         return [callback for callback in callbacks if type(callback).__name__ not in self.SPARE]
-
-    def _register_sigint_handler(self, _: Any) -> None:
-        return None
 
     def _initialize_and_run_controller(self, **given: Any) -> Any:
         for name in () if self.scaling_config.elasticity_enabled else self.ASKING:
