@@ -27,6 +27,7 @@ SMALL = {
     "train": {"epochs": 1, "batch_size": 32},
     "search": {"trials": 2, "epochs": 1, "space": {"train.lr": {"loguniform": [0.01, 0.03]}}},
     "compress": {"max_accuracy_drop": 0.3, "methods": ["int8_dynamic"]},
+    "device": {"unit_counts": [1]},
 }
 
 
@@ -40,16 +41,18 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """One for all tests, since it takes long to start; the last one ends it."""
     folder, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    with serving(folder, port):
-        yield f"http://127.0.0.1:{port}"
-
-
-def serving(folder: Path, port: int) -> Any:
     store = ["--backend-store-uri", f"sqlite:///{folder / 'runs.db'}", "--artifacts-destination", folder / "files"]
     command = [SERVER, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", *store]
-    return served(command, f"http://127.0.0.1:{port}/health", seconds=120)
+    with served(command, f"http://127.0.0.1:{port}/health", seconds=120) as process:
+        yield process, f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def address(server: tuple[subprocess.Popen[bytes], str]) -> str:
+    return server[1]
 
 
 def opened(folder: Path, address: str, **more: Any) -> Run[Any]:
@@ -106,18 +109,6 @@ def test_a_run_that_goes_on_is_one_run_there_with_each_step_once(address: str, t
     assert (two.info.status, two.data.tags["mgdist.error"]) == ("FAILED", "no memory")
 
 
-def test_a_server_that_goes_away_costs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "AWAY", 0.5)
-    monkeypatch.setattr(tracking, "EVERY", 0.1)
-    port = free_port()
-    with serving(tmp_path, port) as server, opened(tmp_path, f"http://127.0.0.1:{port}") as run, tracked(run):
-        end(server)
-    told = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
-    (note,) = [each["text"] for each in told if each["event"] == "note"]
-    assert note.startswith(f"run.mlflow: http://127.0.0.1:{port} was not told all: MlflowException: ")
-    assert told[-1]["state"] == "done"
-
-
 def test_a_server_that_is_not_there_is_told_of_before_any_work(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     with opened(tmp_path, address) as run:
@@ -159,3 +150,17 @@ def test_a_whole_run_leaves_its_bundle_and_results_there(address: str, tmp_path:
     got = client(address).download_artifacts(whole.info.run_id, bundle.name, str(tmp_path))
     assert Path(got).read_bytes() == bundle.read_bytes()
     assert whole.info.end_time <= time.time() * 1000
+
+
+def test_a_server_that_goes_away_costs_no_training(
+    server: tuple[subprocess.Popen[bytes], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "AWAY", 0.5)
+    monkeypatch.setattr(tracking, "EVERY", 0.1)
+    process, address = server
+    with opened(tmp_path, address) as run, tracked(run):
+        end(process)
+    told = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines()]
+    (note,) = [each["text"] for each in told if each["event"] == "note"]
+    assert note.startswith(f"run.mlflow: {address} was not told all: MlflowException: ")
+    assert told[-1]["state"] == "done"
