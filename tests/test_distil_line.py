@@ -32,7 +32,7 @@ def written(folder: Path, name: str, teacher: str, *, search: bool) -> Path:
     """Write a job that learns from a teacher, and its rows."""
     write_rows(folder / "train.jsonl")
     begin, _, rest = JOB.partition("train: {epochs")
-    end = rest[rest.index("compress:") :]
+    end = rest[rest.index("compress:") :].replace("float32, ", "").replace("[1, 4]", "[1]")  # what is not asked about
     text = begin + DISTIL.replace("TEACHER", teacher) + "\n" + (SEARCH if search else "") + end
     text = text.replace("name: tiny", f"name: {name}").replace("width: 8", "width: 4")
     text = text.replace("TRAIN", str(folder / "train.jsonl")).replace("RUNS", str(folder / "runs"))

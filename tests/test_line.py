@@ -35,6 +35,8 @@ compress: {max_accuracy_drop: 0.1, methods: [float32, int8_dynamic]}
 device: {unit_counts: [1, 4]}
 run: {folder: RUNS, license: CC0-1.0}
 """
+ONE_COUNT = "device.unit_counts=[1]"
+"""For jobs that convert anew, since each count takes seconds: the first job has several."""
 WORDS = {
     "fruit": "apple pear plum cherry grape",
     "tools": "hammer saw drill chisel plane",
@@ -179,7 +181,7 @@ def test_mixed_precision_is_tried_where_no_usual_format_is_small_enough(job: Pat
 @pytest.mark.slow
 def test_a_search_on_what_ships_tells_what_it_did_not_train(ray: None, job: Path, finished: tuple[Path, str]) -> None:
     space = "search.space={model.width: {choice: [512, 8]}}"
-    asked = ["search.objective=deployed", "search.trials=1", space, "device.max_size=100 kB"]
+    asked = ["search.objective=deployed", "search.trials=1", space, "device.max_size=100 kB", ONE_COUNT]
     ended = inside.mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
     assert ended.returncode == 0, ended.stderr
     assert re.search(
@@ -236,7 +238,7 @@ def test_a_format_that_loses_too_much_is_fine_tuned_for(ray: None, tmp_path: Pat
 
     job = written(tmp_path)
     asked = ["search=null", "task={kind: regress, targets: [size]}", "compress.methods=[float32, int2]"]
-    asked += [AWARE, "compress.max_accuracy_drop=0.01"]
+    asked += [AWARE, "compress.max_accuracy_drop=0.01", ONE_COUNT]
     ended = inside.mgdist("submit", job, *(word for one in asked for word in ("--set", one)))
     assert ended.returncode == 0, ended.stderr
     folder = (tmp_path / "runs" / "tiny" / "latest").resolve()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_line import STAGES, done, written
+from tests.test_line import ONE_COUNT, STAGES, done, written
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_in_any_stage_is_finished_by_the_same_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "mgdist", "submit", str(written(tmp_path))]
+    command = [sys.executable, "-m", "mgdist", "submit", str(written(tmp_path)), "--set", ONE_COUNT]
     for stage in ("search", "train", "compress"):
         killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
         while f'"stage": "{stage}", "state": "started"' not in _events(tmp_path / "runs"):

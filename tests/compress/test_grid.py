@@ -9,15 +9,17 @@ import torch
 from ai_edge_litert.interpreter import Interpreter
 from torch import Tensor
 
+from mgdist.apart import apart
 from mgdist.compress.grid import Grid, grids, on_grids
 from mgdist.compress.quantize import quantize
-from mgdist.export.litert_route import convert
+from mgdist.export.litert_route import device_levels
 from mgdist.job.compress import Aware
 from mgdist.job.spec import Job
 from mgdist.models.network import Network
+from tests.export.some import some_of
 from tests.networks import ids_of, inputs_of, job_of, level, network_of, tasks_of
 
-ROWS = 2_000
+ROWS, FIRST = 2_000, "word_1"
 LEVELS = {"word": level("conv", "mean", "max", length=8)}
 FEW = {"int8_dynamic": 255, "int4": 16, "int2": 4}
 """Different numbers that share a scale, at most."""
@@ -33,15 +35,16 @@ def made(width: int) -> tuple[Job, Network]:
 
 
 def converted(job: Job, network: Network, folder: Path) -> Path:
-    """Convert a network to a file of its own."""
+    """Convert the level of a network that is looked at, to a file of its own."""
     path = folder / f"{len(list(folder.iterdir()))}.tflite"
-    return convert(network, job, inputs_of(job, ROWS), tasks_of(job), path).path
+    path.write_bytes(apart(some_of, network, device_levels(job, inputs_of(job, ROWS), network), tasks_of(job), [FIRST]))
+    return path
 
 
 def device(model: Path, method: Aware, *, aware: bool) -> np.ndarray:
     """Return what the first level of a quantized model says of some words."""
     made = quantize(model, method, model.with_suffix(f".{method}"), aware=aware)
-    runner = Interpreter(str(made.path), num_threads=1).get_signature_runner("word_1")
+    runner = Interpreter(str(made.path), num_threads=1).get_signature_runner(FIRST)
     return runner(ids=ids_of(8, order=1).reshape(1, 8, 1))["vectors"]
 
 
