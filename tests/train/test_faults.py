@@ -41,7 +41,7 @@ class Set:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Set:
     folder = tmp_path_factory.mktemp("faults")
     small, data = dataset(folder, rows=2400)
-    job = moved(small, train__epochs=16, train__checkpoint={"steps": 20, "seconds": None}, train__hang_timeout=6.0)
+    job = moved(small, train__epochs=10, train__checkpoint={"steps": 20, "seconds": None}, train__hang_timeout=6.0)
     return Set(folder, job, prepare(job, data).run())
 
 
@@ -147,13 +147,15 @@ def confined() -> Iterator[Path]:
     group.rmdir()
 
 
-def test_a_worker_killed_for_want_of_memory_goes_on_in_smaller_parts(driver: Running, confined: Path) -> None:
+def test_a_worker_killed_for_want_of_memory_goes_on_in_smaller_parts(
+    driver: Running, alone: Set, confined: Path
+) -> None:
     (confined / "cgroup.procs").write_text(str(driver.workers()[0]))
     assert driver.process.wait(LONGEST) == 0
     told = [text for kind, text in driver.notes() if kind == "memory"]
     assert told[0] == "worker 0 is gone, and the kernel has killed for want of memory"
     assert "a step of 32 examples is now computed in 2 parts in place of 1" in told[1]
-    assert driver.reached() == 16
+    assert driver.reached() == alone.job.train.epochs
 
 
 def test_a_loss_that_is_no_number_lowers_the_rate_and_then_ends(alone: Set, tmp_path: Path) -> None:
