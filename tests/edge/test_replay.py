@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mgdist.export.bundle import bundle
-from mgdist_edge import load
+from mgdist_edge import chunks, load
 from mgdist_edge.bundle import Bundle
 from mgdist_edge.cli import main
 from mgdist_edge.errors import SelftestError
@@ -52,7 +52,18 @@ def test_the_golden_examples_are_replayed_once(small: Bundle, tmp_path: Path) ->
     assert other.runs == len(small.golden.examples), "another file is another matter"
 
 
-@pytest.mark.parametrize("what", ["mgdist_edge.replay.__version__", "mgdist_edge.replay.litert_version", "os.uname"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "mgdist_edge.replay.__version__",
+        "mgdist_edge.replay.litert_version",
+        "os.uname",
+        pytest.param(
+            "mgdist_edge.chunks.Lookup",
+            marks=pytest.mark.skipif(chunks.Lookup is None, reason="installed without its part in C"),
+        ),
+    ],
+)
 def test_another_version_or_machine_is_another_matter(
     small: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -61,6 +72,7 @@ def test_another_version_or_machine_is_another_matter(
     other = {
         "mgdist_edge.replay.__version__": "9.9",
         "mgdist_edge.replay.litert_version": lambda: "ai-edge-litert 9.9",
+        "mgdist_edge.chunks.Lookup": None,
         "os.uname": lambda: os.uname_result((here.sysname, "elsewhere", here.release, here.version, here.machine)),
     }
     monkeypatch.setattr(what, other[what])
