@@ -90,6 +90,11 @@ class Chunks(dict[str, bytes]):
         return (self._vocabulary.get(word) or stranger(word)).to_bytes(4, sys.byteorder)
 
 
+def lookup_version() -> str:
+    """Return which of the two ways words are looked up in here."""
+    return "words in Python" if Lookup is None else "words in C"
+
+
 def stranger(word: str) -> int:
     """Return the key of a word that is not in the vocabulary: the CRC-32 of its UTF-8 bytes, with the highest bit set.
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mgdist_edge import __version__, chunks
+from mgdist_edge import __version__
+from mgdist_edge.chunks import lookup_version
 from mgdist_edge.predictor import Predictor
 from mgdist_edge.runtime import litert_version
 from mgdist_edge.selftest import require_passed, selftest
@@ -55,7 +56,7 @@ def cache_folder() -> Path | None:
 
 def _key(predictor: Predictor) -> str:
     """Return a name for all that the answers depend on."""
-    versions = (__version__, np.__version__, litert_version(), "pure" if chunks.Lookup is None else "built")
+    versions = (__version__, np.__version__, litert_version(), lookup_version())
     return sha256("\n".join([predictor.bundle.sha256, *versions, *_machine()]).encode()).hexdigest()[:32]
 
 
