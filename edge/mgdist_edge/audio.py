@@ -26,10 +26,12 @@ from mgdist_edge.windows import Window
 
 LEVELS = ("segment", "clip")
 """The levels that a recording can be read at, finest first."""
-LevelOut = Literal["nothing", "mean", "spread"]
-_LEVEL_OUT: tuple[LevelOut, ...] = ("nothing", "mean", "spread")
+LevelOut = Literal["nothing", "loudest", "mean", "spread"]
+_LEVEL_OUT: tuple[LevelOut, ...] = ("nothing", "loudest", "mean", "spread")
 _STILL = 0.1
 """Deviation of a band, below which it is not made louder: nothing is heard in it."""
+_HEARD, _MARGIN = 50, 100
+"""Parts of a second: over how long the loudness of a reading is measured, and what is kept before and behind."""
 _FASTEST, _MOST_BANDS, _MOST_FRAMES = 1_000_000, 1024, 2**24
 
 
@@ -44,6 +46,7 @@ class AudioInput:
         mean: (M,) of the training split, by band.
         std: (M,) of the training split, by band.
         level_out: what is taken out of each recording by itself, before mean and std; see :func:`levelled`.
+        quiet: share of a recording's loudest power below which its ends are left out; see :func:`trimmed`.
     """
 
     levels: Mapping[str, Window]
@@ -52,6 +55,7 @@ class AudioInput:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     level_out: LevelOut = "nothing"
+    quiet: float = 0.0
 
     kind = "audio"
     axes = 1
@@ -89,7 +93,8 @@ class AudioInput:
         Raises:
             InputError: as ``read``.
         """
-        heard = levelled(self.spectrum.of(self.read(raw), self.capacity), self.level_out)
+        readings = trimmed(self.read(raw), self.spectrum.rate, self.quiet)
+        heard = levelled(self.spectrum.of(readings, self.capacity), self.level_out)
         frames = (heard - self._mean) / self._std
         samples: list[NDArray[np.generic] | None] = []
         lengths: list[NDArray[np.int32]] = []
@@ -117,6 +122,7 @@ class AudioInput:
             "mean": list(self.mean),
             "std": list(self.std),
             "level_out": self.level_out,
+            **({"quiet": self.quiet} if self.quiet else {}),
         }
 
 
@@ -129,14 +135,39 @@ def levelled(frames: NDArray[np.float64], what: LevelOut) -> NDArray[np.float64]
 
     Args:
         frames: (T, M) logarithms of the power in each band.
-        what: ``nothing``; ``mean``: of each band over the frames; ``spread``: the mean, and the deviation is made 1.
+        what: ``nothing``; ``loudest``: the largest number of all, so how loud the recording is; ``mean``: of each band
+            over the frames; ``spread``: the mean, and the deviation is made 1.
     """
     if what == "nothing":
         return frames
+    if what == "loudest":
+        louder: NDArray[np.float64] = frames - frames.max()
+        return louder
     centred: NDArray[np.float64] = frames - frames.mean(0)
     if what == "spread":
         centred /= np.maximum(frames.std(0), _STILL)
     return centred
+
+
+def trimmed(readings: NDArray[np.float32], rate: int, quiet: float) -> NDArray[np.float32]:
+    """Return a recording without its quiet ends: the silence around a word is the room's, and moves the word about.
+
+    Args:
+        readings: (T,) from -1 to 1.
+        rate: readings a second.
+        quiet: share of the loudest power, over a fiftieth of a second, below which an end is left out but for a
+            hundredth of a second; 0 leaves nothing out.
+    """
+    if not quiet:
+        return readings
+    # Whole sums from the front on, so that another language comes to the very same numbers.
+    power, half = np.concatenate([[0.0], np.cumsum(readings.astype(np.float64) ** 2)]), max(1, rate // _HEARD // 2)
+    places = np.arange(len(readings))
+    heard = power[np.minimum(places + half, len(readings))] - power[np.maximum(places - half, 0)]
+    loud = np.flatnonzero(heard > heard.max() * quiet)
+    if not len(loud):
+        return readings
+    return readings[max(0, loud[0] - rate // _MARGIN) : loud[-1] + 1 + rate // _MARGIN]
 
 
 def capacity(levels: Mapping[str, Window]) -> int:
@@ -179,8 +210,11 @@ def read_audio(fields: Fields) -> AudioInput:
         raise BundleError(f"{fields.where}.std: expected numbers above 0; got {min(std)}; make the bundle again")
     level_out = fields.line("level_out") if "level_out" in fields.values else "nothing"
     if level_out not in _LEVEL_OUT:
-        expected = "nothing, mean or spread"
+        expected = "nothing, loudest, mean or spread"
         raise BundleError(f"{fields.where}.level_out: expected {expected}; got {level_out!r}; upgrade mgdist-edge")
+    quiet = fields.number("quiet") if "quiet" in fields.values else 0.0
+    if not 0 <= quiet < 1:
+        raise BundleError(f"{fields.where}.quiet: expected a number from 0 to 1; got {quiet}; make the bundle again")
     return AudioInput(
         levels=read_levels(fields.inner("levels"), LEVELS),
         spectrum=spectrum,
@@ -188,6 +222,7 @@ def read_audio(fields: Fields) -> AudioInput:
         mean=_numbers(fields, "mean", spectrum.bands),
         std=std,
         level_out=level_out,
+        quiet=quiet,
     )
 
 

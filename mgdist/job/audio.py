@@ -58,9 +58,13 @@ class AudioSpec(Spec):
     """power that the logarithm sees at least"""
     longest: Seconds = Field(10.0, gt=0, le=600)
     """of a longer recording the rest is left out"""
-    level_out: Literal["nothing", "mean", "spread"] = "nothing"
-    """what is taken out of each recording, band by band: its mean over the frames, or its mean and spread; so voices
-    and microphones that were never heard are more like those that were"""
+    trim: float | None = Field(None, gt=0, le=120)
+    """decibels below the loudest fiftieth of a second of a recording, from which on its ends are left out as silence,
+    such as 25; null: they are read"""
+    level_out: Literal["nothing", "loudest", "mean", "spread"] = "nothing"
+    """what is taken out of each recording, so that voices and microphones that were never heard are more like those
+    that were: loudest, how loud its loudest band is, for short recordings, of which the mean is what they say; band by
+    band its mean over the frames; or its mean and spread"""
     augment: AudioAugmentSpec | None = None
     """how recordings are varied while training; null: they are not"""
 

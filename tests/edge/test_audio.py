@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mgdist_edge.audio import AudioInput, LevelOut, levelled, read_audio
+from mgdist_edge.audio import AudioInput, LevelOut, levelled, read_audio, trimmed
 from mgdist_edge.errors import BundleError, InputError
 from mgdist_edge.fields import Fields
 from mgdist_edge.mel import MelSpectrum
@@ -135,6 +135,43 @@ def test_how_loud_and_how_coloured_a_recording_is_can_be_levelled_out(what: Leve
     assert read_audio(Fields(json.loads(json.dumps(fitted.as_json())), "manifest.json: input")) == fitted
 
 
+def test_how_loud_a_recording_is_can_be_taken_out_alone() -> None:
+    fitted = replace(audio(), level_out="loudest", mean=(0.0,) * 8, std=(1.0,) * 8)
+    quiet, loud = (fitted.views(noise(30) * volume).samples[0] for volume in (0.1, 0.5))
+    assert quiet is not None
+    assert loud is not None
+    np.testing.assert_allclose(quiet, loud, atol=1e-4)
+    assert loud.max() == 0
+    frames = SPECTRUM.of(noise(30), len(loud))
+    np.testing.assert_allclose(loud, frames - frames.max(), atol=1e-5)
+
+
+def test_quiet_ends_are_left_out() -> None:
+    word, room = noise(13), np.random.default_rng(0).normal(0, 0.001, 4000).astype(np.float32)
+    recording = np.concatenate([room, word, room[:900], word, room[:2000]])
+    found = trimmed(recording, 8000, 10**-2.5)
+    start = int(np.flatnonzero(recording == found[0])[0])
+    # The loudness of a reading is that of 80 before and behind it, and 80 more are kept.
+    assert 4000 - 160 <= start <= 4000 - 80
+    end, last = start + len(found), 4000 + 2 * len(word) + 900
+    assert last + 80 <= end <= last + 160
+    np.testing.assert_array_equal(found, recording[start:end])
+    for kept in (np.zeros(500, np.float32), word, np.array([0.5], np.float32)):
+        np.testing.assert_array_equal(trimmed(kept, 8000, 10**-2.5), kept)
+    assert trimmed(recording, 8000, 0.0) is recording
+
+
+def test_frames_are_those_of_what_is_left_of_a_recording() -> None:
+    fitted = replace(audio(), quiet=0.01)
+    recording = np.concatenate([np.zeros(3000, np.float32), noise(13), np.zeros(3000, np.float32)])
+    np.testing.assert_array_equal(
+        fitted.views(recording).samples[0], audio().views(trimmed(recording, 8000, 0.01)).samples[0]
+    )
+    assert read_audio(Fields(json.loads(json.dumps(fitted.as_json())), "manifest.json: input")) == fitted
+    with pytest.raises(BundleError, match=r"quiet: expected a number from 0 to 1; got 1\.5; make the bundle again$"):
+        read_audio(manifest(lambda s: s.update(quiet=1.5)))
+
+
 def test_a_band_in_which_nothing_is_heard_is_not_made_louder() -> None:
     frames = np.array([[1.0, 5.0], [1.0, 7.0], [1.001, 9.0]])
     assert np.abs(levelled(frames, "spread")[:, 0]).max() < 0.01
@@ -142,6 +179,6 @@ def test_a_band_in_which_nothing_is_heard_is_not_made_louder() -> None:
 
 def test_what_a_newer_version_levels_out_is_refused() -> None:
     with pytest.raises(
-        BundleError, match=r"level_out: expected nothing, mean or spread; got 'x'; upgrade mgdist-edge$"
+        BundleError, match=r"level_out: expected nothing, loudest, mean or spread; got 'x'; upgrade mgdist-edge$"
     ):
         read_audio(manifest(lambda s: s.update(level_out="x")))

@@ -104,12 +104,16 @@ def test_images_that_are_wide_have_the_very_pixels_of_pillow() -> None:
     compare([(fitted, image) for image in images], atol=1e-6)
 
 
-@pytest.mark.parametrize("level_out", ["nothing", "mean", "spread"])
-def test_recordings_become_the_same_frames(level_out: LevelOut) -> None:
+@pytest.mark.parametrize("quiet", [0.0, 10**-2.5])
+@pytest.mark.parametrize("level_out", ["nothing", "loudest", "mean", "spread"])
+def test_recordings_become_the_same_frames(level_out: LevelOut, quiet: float) -> None:
     built, own = test_audio.audio(), test_audio.audio(segment=Window(5, 1), clip=Window(10, 4))
-    fitted = [AudioInput(each.levels, each.spectrum, 15, each.mean, each.std, level_out) for each in (built, own)]
+    fitted = [
+        AudioInput(each.levels, each.spectrum, 15, each.mean, each.std, level_out, quiet) for each in (built, own)
+    ]
     sounds = [test_audio.noise(frames) for frames in (1, 13, 20)]
-    sounds += [sounds[1][:50], (sounds[2] * 30000).astype(np.int16)]
+    sounds += [sounds[1][:50], (sounds[2] * 30000).astype(np.int16), np.zeros(900, np.float32)]
+    sounds += [np.concatenate([sounds[1][:700] / 500, sounds[2][:777], sounds[1][700:] / 300])]
     compare([(each, sound) for each in fitted for sound in sounds], rtol=1e-4)
 
 

@@ -10,9 +10,11 @@ import { readNumbers } from "./tasks.js";
 import { unitsOf } from "./views.js";
 
 const LEVELS = ["segment", "clip"];
-const LEVEL_OUT = /** @type {const} */ (["nothing", "mean", "spread"]);
+const LEVEL_OUT = /** @type {const} */ (["nothing", "loudest", "mean", "spread"]);
 /** Deviation of a band, below which it is not made louder: nothing is heard in it. */
 const STILL = 0.1;
+/** Parts of a second: over how long the loudness of a reading is measured, and what is kept before and behind. */
+const [HEARD, MARGIN] = [50, 100];
 const [FASTEST, MOST_BANDS, MOST_FRAMES] = [1_000_000, 1024, 2 ** 24];
 
 /**
@@ -28,6 +30,7 @@ const [FASTEST, MOST_BANDS, MOST_FRAMES] = [1_000_000, 1024, 2 ** 24];
  * @property {number[]} mean of the training split, by band.
  * @property {number[]} std of the training split, by band.
  * @property {typeof LEVEL_OUT[number]} levelOut what is taken out of each recording by itself.
+ * @property {number} quiet share of a recording's loudest power below which its ends are left out.
  */
 
 /**
@@ -38,7 +41,8 @@ const [FASTEST, MOST_BANDS, MOST_FRAMES] = [1_000_000, 1024, 2 ** 24];
  * @returns {import("./views.js").Views}
  */
 export function audioViews(input, raw) {
-  const heard = levelled(melFrames(input.spectrum, readingsOf(raw), input.capacity), input.levelOut);
+  const readings = trimmed(readingsOf(raw), input.spectrum.rate, input.quiet);
+  const heard = levelled(melFrames(input.spectrum, readings, input.capacity), input.levelOut);
   const frames = heard.map((frame) => frame.map((value, band) => (value - input.mean[band]) / input.std[band]));
   /** @type {(import("./views.js").Samples | null)[]} */
   const samples = [];
@@ -54,6 +58,27 @@ export function audioViews(input, raw) {
 }
 
 /**
+ * Return a recording without its quiet ends.
+ *
+ * @param {Float32Array} readings
+ * @param {number} rate readings a second.
+ * @param {number} quiet
+ */
+function trimmed(readings, rate, quiet) {
+  if (!quiet) return readings;
+  const [half, margin] = [Math.max(1, Math.floor(Math.floor(rate / HEARD) / 2)), Math.floor(rate / MARGIN)];
+  const power = new Float64Array(readings.length + 1);
+  readings.forEach((reading, place) => (power[place + 1] = power[place] + reading * reading));
+  const heard = Float64Array.from(readings, (_, place) => {
+    return power[Math.min(place + half, readings.length)] - power[Math.max(place - half, 0)];
+  });
+  const least = heard.reduce((loudest, each) => Math.max(loudest, each), 0) * quiet;
+  const first = heard.findIndex((each) => each > least);
+  const last = heard.findLastIndex((each) => each > least);
+  return first === -1 ? readings : readings.subarray(Math.max(0, first - margin), last + 1 + margin);
+}
+
+/**
  * Return the frames of one recording without what is alike in all of them: the voice, the microphone, the room.
  *
  * @param {Float64Array[]} frames
@@ -61,6 +86,10 @@ export function audioViews(input, raw) {
  */
 function levelled(frames, what) {
   if (what === "nothing") return frames;
+  if (what === "loudest") {
+    const loudest = frames.reduce((most, frame) => frame.reduce((one, other) => Math.max(one, other), most), -Infinity);
+    return frames.map((frame) => frame.map((value) => value - loudest));
+  }
   const over = (/** @type {(frame: Float64Array, band: number) => number} */ value) =>
     frames[0].map((_, band) => frames.reduce((sum, frame) => sum + value(frame, band), 0) / frames.length);
   const mean = over((frame, band) => frame[band]);
@@ -125,7 +154,15 @@ export function readAudio(fields) {
     mean: readNumbers(fields, "mean", spectrum.bands),
     std,
     levelOut: fields.has("level_out") ? fields.oneOf("level_out", LEVEL_OUT) : "nothing",
+    quiet: readQuiet(fields),
   };
+}
+
+/** @param {import("./fields.js").Fields} fields */
+function readQuiet(fields) {
+  const quiet = fields.has("quiet") ? fields.number("quiet") : 0;
+  if (quiet >= 0 && quiet < 1) return quiet;
+  throw new BundleError(`${fields.where}.quiet: expected a number from 0 to 1; got ${quiet}; make the bundle again`);
 }
 
 /**

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mgdist.errors import DataError
 from mgdist.job.audio import AudioSpec
-from mgdist_edge.audio import AudioInput, LevelOut, capacity, levelled
+from mgdist_edge.audio import AudioInput, LevelOut, capacity, levelled, trimmed
 from mgdist_edge.errors import InputError
 from mgdist_edge.mel import MelSpectrum
 from mgdist_edge.recordings import Recording, decode
@@ -31,8 +31,9 @@ def fit_audio(
     """
     spectrum = _spectrum(spec, spec.rate)
     longest = spectrum.count(round(spec.longest * spectrum.rate))
-    mean, std = _moments(values, spectrum, min(longest, capacity(levels)), spec.level_out)
-    return AudioInput(levels, spectrum, longest, tuple(mean.tolist()), tuple(std.tolist()), spec.level_out)
+    quiet = 0.0 if spec.trim is None else 10 ** (-spec.trim / 10)
+    mean, std = _moments(values, spectrum, min(longest, capacity(levels)), spec.level_out, quiet)
+    return AudioInput(levels, spectrum, longest, tuple(mean.tolist()), tuple(std.tolist()), spec.level_out, quiet)
 
 
 def _spectrum(spec: AudioSpec, rate: int) -> MelSpectrum:
@@ -57,13 +58,14 @@ def _spectrum(spec: AudioSpec, rate: int) -> MelSpectrum:
 
 
 def _moments(
-    values: Sequence[Recording], spectrum: MelSpectrum, longest: int, level_out: LevelOut
+    values: Sequence[Recording], spectrum: MelSpectrum, longest: int, level_out: LevelOut, quiet: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation of each band over all frames of all recordings, (M,) each."""
     count, total, squares = 0, np.zeros(spectrum.bands), np.zeros(spectrum.bands)
     for row, value in enumerate(values, 1):
         try:
-            frames = levelled(spectrum.of(decode(value, spectrum.rate), longest), level_out)
+            readings = trimmed(decode(value, spectrum.rate), spectrum.rate, quiet)
+            frames = levelled(spectrum.of(readings, longest), level_out)
         except InputError as error:
             raise DataError(f"data.input: row {row}: {error}") from None
         count, total, squares = count + len(frames), total + frames.sum(0), squares + (frames**2).sum(0)

@@ -33,6 +33,16 @@ def test_bands_have_deviation_1_also_where_each_recording_is_levelled_out(what: 
     np.testing.assert_allclose(np.concatenate(frames).std(0), 1, atol=1e-5)
 
 
+def test_bands_are_fitted_to_what_is_left_of_each_recording() -> None:
+    clips = [np.concatenate([np.full(2000, 1e-4, np.float32), clip, np.zeros(700, np.float32)]) for clip in CLIPS]
+    fitted = fit(clips, trim=25, level_out="loudest")
+    assert fitted.quiet == pytest.approx(10**-2.5)
+    frames = [fitted.views(clip).samples[0] for clip in clips]
+    assert all(len(each) <= 1 + (len(clip) + 320 - 200) // 80 for each, clip in zip(frames, CLIPS, strict=True))
+    np.testing.assert_allclose(np.concatenate(frames).mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(frames).std(0), 1, atol=1e-5)
+
+
 def test_times_become_readings_and_the_first_level_reads_every_frame() -> None:
     fitted = fit(frame=0.032, hop=0.016, longest=0.5)
     assert (fitted.spectrum.frame, fitted.spectrum.hop, fitted.spectrum.highest) == (256, 128, 4000)
