@@ -24,9 +24,8 @@ CHECKS = (1, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """Units of the finest level that reading may first stop after: such that calls of 1, 4 and 16 units are full."""
 GROWTHS = (0, 2, 3, 4)
 """How many times more units are read before the next check; 0: there is no other one."""
-CHECK_COST = 8
-"""Units that take as long as a check: cutting, the levels above and the head have their fixed costs. As measured for
-networks of half a millisecond a document; heavier ones pay less for a check."""
+CHEAPEST, DEAREST = 1 / 16, 64
+"""Units that a check is thought to take as long as, at least and at most."""
 SURE = 1.645
 """Standard errors that the drop is thought larger than was seen: one-sided 95 %, for the test split has other rows."""
 TIMED, BLOCK = 300, 25
@@ -102,12 +101,14 @@ class Readings:
         outputs: after each, and where all was read, (R, C + 1, K); that of the whole where a document is shorter.
         units: of each document, (R,).
         targets: the right labels, (R,).
+        check: units that take as long as a check; see :func:`check_cost`.
     """
 
     checks: tuple[int, ...]
     outputs: Float[np.ndarray, "R _ K"]
     units: Int[np.ndarray, " R"]
     targets: Int[np.ndarray, " R"]
+    check: float
 
     def stops(self, exit: Exit) -> Int[np.ndarray, " R"]:
         """Return the check after which each document stops, by its place; C where all of it is read."""
@@ -123,10 +124,10 @@ class Readings:
         return found
 
     def work(self, exit: Exit, stops: Int[np.ndarray, " R"]) -> float:
-        """Return the mean number of units of a document that take as long as it does; see CHECK_COST."""
+        """Return the mean number of units of a document that take as long as it does."""
         read = np.minimum(self.units, np.array([*self.checks, self.units.max()])[stops])
         asked = sum((read >= units) & (self.units > units) for units in exit.units)
-        return float((read + CHECK_COST * asked).mean())
+        return float((read + self.check * asked).mean())
 
     def answers(self, stops: Int[np.ndarray, " R"]) -> Float[np.ndarray, "R K"]:
         """Return the outputs where each document stops."""
@@ -145,18 +146,38 @@ def read_in_parts(bundle: Bundle, shard: Shard) -> Readings:
     views = [shard.views(row) for row in range(len(shard))]
     units = np.array([len(next(iter(each.values())).lengths[0]) for each in views])
     checks = tuple(check for check in CHECKS if check < units.max())
-    outputs = []
-    for each in views:
+    outputs, seconds = [], np.zeros((len(views), len(checks) + 1))
+    for row, each in enumerate(views):
         ((name, whole),) = each.items()
-        full = predictor.outputs(each)[head]
-        outputs.append(
-            [
-                predictor.outputs({name: beginning(whole, check)})[head] if check < len(whole.lengths[0]) else full
-                for check in checks
-            ]
-            + [full]
-        )
-    return Readings(checks, np.array(outputs), units, np.asarray(shard.targets[head], np.int64))
+        parts = [beginning(whole, check) for check in checks if check < units[row]]
+        told = []
+        for place, part in enumerate([*parts, whole]):
+            begin = thread_time()
+            told.append(predictor.outputs({name: part})[head])
+            seconds[row, place] = thread_time() - begin
+        outputs.append(told + [told[-1]] * (len(checks) + 1 - len(told)))
+    cost = check_cost(checks, units, seconds) if checks else 0.0
+    return Readings(checks, np.array(outputs), units, np.asarray(shard.targets[head], np.int64), cost)
+
+
+def check_cost(checks: Sequence[int], units: Int[np.ndarray, " R"], seconds: Float[np.ndarray, "R _"]) -> float:
+    """Return how many units of the finest level take as long as a check: the levels above and the head.
+
+    In a small network they cost as much as many units, in a large one nearly nothing. To a power of two, so that it
+    hardly depends on what else the machine does.
+
+    Args:
+        checks: units after which a document was asked.
+        units: of each document.
+        seconds: of processor time, after each check before its end, and then where all of it was read.
+    """
+    first = checks[0]
+    longer = units > first
+    last = (units[longer, None] > np.array(checks)).sum(1)
+    each = (seconds[longer, last] - seconds[longer, 0]) / (units[longer] - first)
+    unit = max(float(np.median(each)), 1e-9)
+    fixed = float(np.median(seconds[longer, 0])) - first * unit
+    return float(2.0 ** round(np.log2(min(max(fixed / unit, CHEAPEST), DEAREST))))
 
 
 def choose_exit(readings: Readings, budget: float) -> tuple[Exit, float] | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mgdist.export.candidates import Shipped, ship
-from mgdist.export.exits import CHECK_COST, EarlyExit, Readings, choose_exit, schedules
+from mgdist.export.exits import EarlyExit, Readings, check_cost, choose_exit, schedules
 from mgdist_edge.exits import Exit
 from mgdist_edge.names import ONLY_HEAD, ONLY_INPUT
 from mgdist_edge.predictor import load
@@ -14,7 +14,7 @@ from mgdist_edge.selftest import require_passed, selftest
 from tests.export.line import CREATED, Compressed
 from tests.train import corpus
 
-CHECKS = (2, 4, 8)
+CHECKS, CHECK = (2, 4, 8), 8.0
 
 
 def readings(rows: int = 1000, wrong: float = 0.0) -> Readings:
@@ -31,7 +31,7 @@ def readings(rows: int = 1000, wrong: float = 0.0) -> Readings:
         told = np.where(sure | (place == len(CHECKS)), confidence, 0.6).astype(np.float32)
         outputs[np.arange(rows), place, said] = told
         outputs[np.arange(rows), place, 1 - said] = 1 - told
-    return Readings(CHECKS, outputs, np.full(rows, 40), targets)
+    return Readings(CHECKS, outputs, np.full(rows, 40), targets, CHECK)
 
 
 def test_reading_stops_where_it_costs_least_within_the_budget() -> None:
@@ -42,7 +42,7 @@ def test_reading_stops_where_it_costs_least_within_the_budget() -> None:
     assert 0.6 < exit.confidence <= 0.9001
     assert drop == 0
     stops = readings().stops(exit)
-    assert readings().work(exit, stops) == (4 + 40) / 2 + CHECK_COST
+    assert readings().work(exit, stops) == (4 + 40) / 2 + CHECK
     assert (stops == 1).mean() == 0.5
 
 
@@ -60,7 +60,17 @@ def test_a_drop_that_may_be_larger_on_other_rows_is_too_large() -> None:
 
 def test_nothing_is_chosen_where_no_document_is_long_enough() -> None:
     short = readings()
-    assert choose_exit(Readings((), short.outputs[:, -1:], np.ones(1000, int), short.targets), 0.5) is None
+    assert choose_exit(Readings((), short.outputs[:, -1:], np.ones(1000, int), short.targets, CHECK), 0.5) is None
+
+
+@pytest.mark.parametrize(("fixed", "expected"), [(40e-6, 8.0), (25e-6, 4.0), (1e-6, 0.25), (0.0, 1 / 16), (1.0, 64.0)])
+def test_a_check_costs_what_it_takes_beside_a_unit(fixed: float, expected: float) -> None:
+    units = np.array([1, 2, 5, 9, 40])
+    seconds = np.zeros((len(units), len(CHECKS) + 1))
+    for row, count in enumerate(units):
+        for place, read in enumerate([*(each for each in CHECKS if each < count), count]):
+            seconds[row, place] = fixed + 5e-6 * read
+    assert check_cost(CHECKS, units, seconds) == expected
 
 
 def test_checks_come_at_first_and_after_some_times_more() -> None:
@@ -87,7 +97,7 @@ def test_what_ships_carries_an_exit_and_tells_what_it_saves(
     compressed: Compressed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The documents have four sentences at most, of which none is worth a check.
-    monkeypatch.setattr("mgdist.export.exits.CHECK_COST", 0)
+    monkeypatch.setattr("mgdist.export.exits.check_cost", lambda *_: 0.0)
     job, data = corpus.moved(compressed.job, compress__exit={"max_accuracy_drop": 1.0}), compressed.dataset
     way, levels = compressed.measured, compressed.converted.levels
     ship(job, data, levels, way, compressed.folder, compressed.test, CREATED, tmp_path)
