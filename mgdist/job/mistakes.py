@@ -29,16 +29,22 @@ def mistakes_of(error: ValidationError, document: Any, asked: type[Spec] = Job) 
 
 
 def _mistake(details: ErrorDetails, document: Any, asked: type[Spec]) -> Mistake:
-    path = own_path(details["loc"], document)
+    path = own_path(details["loc"], document, whole=details["type"] == "value_error")
     return Mistake(".".join(map(str, path)), _sentence(details, path, document, asked))
 
 
-def own_path(loc: Sequence[int | str], document: Any) -> tuple[int | str, ...]:
-    """Drop from a pydantic location the names of union members, which the user never wrote."""
+def own_path(loc: Sequence[int | str], document: Any, *, whole: bool = False) -> tuple[int | str, ...]:
+    """Drop from a pydantic location the names of union members, which the user never wrote.
+
+    Args:
+        loc: the location.
+        document: that it is in.
+        whole: a mapping as a whole is meant, so that its own name may be the last one.
+    """
     path: list[int | str] = []
     node = document
     for index, name in enumerate(loc):
-        last = index == len(loc) - 1
+        last = index == len(loc) - 1 and not whole
         if isinstance(node, dict) and name not in node and node.get("kind") == name and not last:
             continue
         if isinstance(name, str) and (name.startswith("function-") or name.endswith("]")):

@@ -1,9 +1,12 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from mgdist.job.point import as_document, checked
 from mgdist.job.table import TableSpec
+from tests.train.corpus import job
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,13 @@ def test_columns_that_contradict_each_other_are_refused(asked: dict[str, Any], m
     with pytest.raises(ValidationError) as refused:
         TableSpec(kind="table", **asked)
     assert refused.value.errors()[0]["msg"] == f"Value error, {message}"
+
+
+def test_the_place_of_a_contradiction_is_the_users_own() -> None:
+    document = as_document(job(Path("corpus.jsonl")))
+    document["data"]["input"] = {"kind": "table", "numeric": ["a"], "exact": ["b"]}
+    (mistake,) = checked(document)[1]
+    assert (mistake.path, mistake.message) == (
+        "data.input",
+        "exact.b: expected a column of numeric; it is none; leave it out",
+    )
