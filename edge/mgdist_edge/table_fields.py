@@ -4,6 +4,7 @@ Every field owns consecutive ids. The first is that of a missing cell; a number 
 that are told apart by their value, have one for those that were not seen often enough, and one each.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,8 +154,37 @@ class NumberField:
         return {"kind": "number", "column": self.column, "part": self.part, "scale": self.scale.as_json()}
 
 
+class _OwnField(ABC):
+    """What fields have in common of which some cells have a vector of their own; others share one."""
+
+    @property
+    @abstractmethod
+    def own(self) -> Sequence[str | float]:
+        """The cells that have one."""
+
+    @property
+    def rows(self) -> int:
+        """Ids of the field: missing, another one, each of its own."""
+        return 2 + len(self.own)
+
+    @cached_property
+    def _places(self) -> dict[str | float | None, int]:
+        places: dict[str | float | None, int] = {cell: place for place, cell in enumerate(self.own, start=2)}
+        return {**places, None: 0}
+
+    def sample(self, first: int, cell: str | float | None) -> tuple[float, float]:
+        """Return id and value of one cell."""
+        return float(first + self._places.get(cell, 1)), 1.0
+
+    def samples(self, first: int, cells: Sequence[str | float | None]) -> NDArray[np.float32]:
+        """Return id and value of each cell, (R, 2)."""
+        found = np.ones((len(cells), 2), np.float32)
+        found[:, 0] = [first + self._places.get(cell, 1) for cell in cells]
+        return found
+
+
 @dataclass(frozen=True)
-class CategoryField:
+class CategoryField(_OwnField):
     """One of several categories, each with a vector of its own.
 
     Attributes:
@@ -168,25 +198,9 @@ class CategoryField:
     categories: tuple[str, ...]
 
     @property
-    def rows(self) -> int:
-        """Ids of the field: missing, unknown, each category."""
-        return 2 + len(self.categories)
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {name: 2 + place for place, name in enumerate(self.categories)}
-
-    def sample(self, first: int, category: str | None) -> tuple[float, float]:
-        """Return id and value of one category."""
-        return float(first if category is None else first + self._places.get(category, 1)), 1.0
-
-    def samples(self, first: int, categories: Sequence[str | None]) -> NDArray[np.float32]:
-        """Return id and value of each category, (R, 2)."""
-        places: dict[str | None, int] = {None: 0}
-        places.update(self._places)
-        found = np.ones((len(categories), 2), np.float32)
-        found[:, 0] = [first + places.get(category, 1) for category in categories]
-        return found
+    def own(self) -> tuple[str, ...]:
+        """The categories."""
+        return self.categories
 
     def as_json(self) -> dict[str, Any]:
         """Return what a manifest holds."""
@@ -194,7 +208,7 @@ class CategoryField:
 
 
 @dataclass(frozen=True)
-class ValueField:
+class ValueField(_OwnField):
     """A number of which some values have a vector of their own, such as the amounts that a law names.
 
     Attributes:
@@ -207,21 +221,9 @@ class ValueField:
     part: ClassVar[None] = None
 
     @property
-    def rows(self) -> int:
-        """Ids of the field: missing, another value, each value."""
-        return 2 + len(self.values)
-
-    @cached_property
-    def _places(self) -> dict[float, int]:
-        return {value: 2 + place for place, value in enumerate(self.values)}
-
-    def sample(self, first: int, number: float | None) -> tuple[float, float]:
-        """Return id and value of one number."""
-        return float(first if number is None else first + self._places.get(number, 1)), 1.0
-
-    def samples(self, first: int, numbers: Sequence[float | None]) -> NDArray[np.float32]:
-        """Return id and value of each number, (R, 2)."""
-        return np.array([self.sample(first, number) for number in numbers], np.float32).reshape(-1, 2)
+    def own(self) -> tuple[float, ...]:
+        """The values."""
+        return self.values
 
     def as_json(self) -> dict[str, Any]:
         """Return what a manifest holds."""
