@@ -93,8 +93,7 @@ class AudioInput:
         Raises:
             InputError: as ``read``.
         """
-        readings = trimmed(self.read(raw), self.spectrum.rate, self.quiet)
-        heard = levelled(self.spectrum.of(readings, self.capacity), self.level_out)
+        heard = heard_of(self.read(raw), self.spectrum, self.capacity, self.level_out, self.quiet)
         frames = (heard - self._mean) / self._std
         samples: list[NDArray[np.generic] | None] = []
         lengths: list[NDArray[np.int32]] = []
@@ -124,6 +123,13 @@ class AudioInput:
             "level_out": self.level_out,
             **({"quiet": self.quiet} if self.quiet else {}),
         }
+
+
+def heard_of(
+    readings: NDArray[np.float32], spectrum: MelSpectrum, most: int, level_out: LevelOut, quiet: float
+) -> NDArray[np.float64]:
+    """Return the frames of a recording before they are normalised, (T, M), at most so many; see :class:`AudioInput`."""
+    return levelled(spectrum.of(trimmed(readings, spectrum.rate, quiet), most), level_out)
 
 
 def levelled(frames: NDArray[np.float64], what: LevelOut) -> NDArray[np.float64]:

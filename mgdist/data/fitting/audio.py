@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mgdist.errors import DataError
 from mgdist.job.audio import AudioSpec
-from mgdist_edge.audio import AudioInput, LevelOut, capacity, levelled, trimmed
+from mgdist_edge.audio import AudioInput, LevelOut, capacity, heard_of
 from mgdist_edge.errors import InputError
 from mgdist_edge.mel import MelSpectrum
 from mgdist_edge.recordings import Recording, decode
@@ -64,8 +64,7 @@ def _moments(
     count, total, squares = 0, np.zeros(spectrum.bands), np.zeros(spectrum.bands)
     for row, value in enumerate(values, 1):
         try:
-            readings = trimmed(decode(value, spectrum.rate), spectrum.rate, quiet)
-            frames = levelled(spectrum.of(readings, longest), level_out)
+            frames = heard_of(decode(value, spectrum.rate), spectrum, longest, level_out, quiet)
         except InputError as error:
             raise DataError(f"data.input: row {row}: {error}") from None
         count, total, squares = count + len(frames), total + frames.sum(0), squares + (frames**2).sum(0)
