@@ -186,7 +186,7 @@ def _conv(path: str, conv: ConvSpec, length: int, width: int, wide: str) -> Iter
             f"the filters of layer {conv.layers} span {span} samples, and a unit has {length}; "
             "make dilation or layers smaller, or length larger",
         )
-    elif conv.sides(length)[-1][-1] < 1:
+    elif conv.left(length) < 1:
         yield Mistake(
             f"{path}.encoder.padding",
             f"valid leaves nothing of a unit of {length} samples; use same, or fewer layers or narrower filters",
@@ -208,13 +208,14 @@ def _conv(path: str, conv: ConvSpec, length: int, width: int, wide: str) -> Iter
 def _padded(job: Job) -> Iterator[Mistake]:
     """Convolutions without padding need units of which something is left."""
     for shape in shapes(job):
-        conv, shortest = shape.spec.encoder, shortest_unit(job, shape)
+        conv = shape.spec.encoder
         if not isinstance(conv, ConvSpec) or conv.padding == "same":
             continue
+        shortest = shortest_unit(job, shape)
         path = f"granularities.{shape.name}.encoder.padding"
         if shortest is None:
             yield Mistake(path, "units may be too short for valid; use same, or an image or a series of one length")
-        elif conv.sides(shortest)[-1][-1] < 1 <= conv.sides(shape.spec.length)[-1][-1]:
+        elif conv.left(shortest) < 1 <= conv.left(shape.spec.length):
             yield Mistake(
                 path,
                 f"valid leaves nothing of the last unit, of {shortest} samples; use same, or a length that divides all",

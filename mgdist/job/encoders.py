@@ -106,6 +106,10 @@ class ConvSpec(Spec):
             length = left[-1]
         return found
 
+    def left(self, length: int) -> int:
+        """Return the states along an axis of a unit of so many samples; below 1 where nothing is left of it."""
+        return self.sides(length)[-1][-1]
+
 
 class RecurrentSpec(Spec):
     """What RNN, GRU and LSTM have in common."""
@@ -215,7 +219,7 @@ class LevelSpec(Spec):
 
     def states(self, axes: int = 1) -> int:
         """Return S', how many states a full unit has: a strided encoder makes fewer than there are samples."""
-        side = self.encoder.sides(self.length)[-1][-1] if isinstance(self.encoder, ConvSpec) else self.length
+        side = self.encoder.left(self.length) if isinstance(self.encoder, ConvSpec) else self.length
         return int(max(0, side) ** axes)
 
     def unit_width(self, channels: int, model_width: int, axes: int = 1) -> int:

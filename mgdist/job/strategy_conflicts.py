@@ -92,7 +92,7 @@ def _coarse(job: Job, shape: Shape, factor: int, path: str) -> Iterator[Mistake]
         yield Mistake(path, f"expected a divisor of its length {spec.length}; got {factor}")
     if isinstance(spec.encoder, TransformerSpec) and spec.encoder.positions == "learned":
         yield Mistake(path, "each place of its transformer has a vector of its own; use positions: none")
-    if isinstance(spec.encoder, ConvSpec) and spec.encoder.sides(spec.length // factor)[-1][-1] < 1:
+    if isinstance(spec.encoder, ConvSpec) and spec.encoder.left(spec.length // factor) < 1:
         yield Mistake(path, "nothing is left of so few samples by its padding: valid; use same, or a smaller factor")
     if "all" in spec.pool:
         yield Mistake(path, "its pool all gives as many numbers as there are samples; use mean, max or attention")
